@@ -1,0 +1,66 @@
+import Ajv, { type ErrorObject } from 'ajv'
+import { envSchema } from 'env-schema'
+import type { Static, StaticDecode, TObject } from 'typebox'
+import { Value } from 'typebox/value'
+import { parseDuration } from './duration.js'
+import { StartupError } from './startup-error.js'
+
+/**
+ * Reads the settings a schema names out of an environment, applies defaults, and turns durations into `Duration`.
+ * An empty variable counts as not set. Settings the schema does not name are ignored.
+ * @throws {StartupError} listing every mistake at once, each with the name of its setting and never its value,
+ *   which may be a secret
+ */
+export function loadConfig<Schema extends TObject> (schema: Schema, env: NodeJS.ProcessEnv): StaticDecode<Schema> {
+  const data = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  try {
+    const loaded = envSchema({ schema: { ...schema }, data, env: false, ajv: { customOptions: createAjv } })
+    return Value.Decode(schema, loaded as Static<Schema>)
+  } catch (err) {
+    const mistakes = (err as { errors?: ErrorObject[] }).errors
+    if (!Array.isArray(mistakes)) throw err
+    throw new StartupError(mistakes.map(describe).join('\n'))
+  }
+}
+
+function createAjv () {
+  return new Ajv.default({
+    allErrors: true,
+    removeAdditional: true,
+    useDefaults: true,
+    coerceTypes: true,
+    formats: {
+      'duration-setting': { validate: isDuration },
+      'duration-setting-or-never': { validate: text => text === 'never' || isDuration(text) },
+      url: { validate: text => URL.canParse(text) }
+    },
+    keywords: [{ keyword: 'durationRange', type: 'string', validate: isWithin }]
+  })
+}
+
+function isDuration (text: string): boolean {
+  try { parseDuration(text) } catch { return false }
+  return true
+}
+
+function isWithin ([minimum, maximum]: [string, string], text: string): boolean {
+  if (!isDuration(text)) return true                  // the format has said so already
+  const { seconds } = parseDuration(text)
+  return seconds >= parseDuration(minimum).seconds && seconds <= parseDuration(maximum).seconds
+}
+
+function describe (error: ErrorObject): string {
+  const name = error.keyword === 'required' ? String(error.params['missingProperty']) : error.instancePath.slice(1)
+  switch (error.keyword) {
+    case 'required': return `${name} is not set`
+    case 'format': return error.params['format'] === 'url'
+      ? `${name} must be a URL`
+      : `${name} must be a duration such as 900, 20s, 15m or 7d`
+    case 'durationRange': {
+      const [minimum, maximum] = error.schema as [string, string]
+      return `${name} must be between ${minimum} and ${maximum}`
+    }
+    case 'enum': return `${name} must be one of ${(error.params['allowedValues'] as string[]).join(', ')}`
+    default: return `${name} ${error.message}`
+  }
+}

@@ -1,0 +1,29 @@
+import pg from 'pg'
+import { StartupError } from './startup-error.js'
+
+export const MINIMUM_POSTGRES_MAJOR = 15
+
+/**
+ * Proves at start that a connection string leads to a usable PostgreSQL.
+ * @param setting the name the sentence blames
+ * @throws {StartupError} unreachable, refused, older than 15, or without the tables of this version
+ */
+export async function checkPostgres (setting: string, connectionString: string): Promise<void> {
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5000, query_timeout: 5000 })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    const { rows } = await client.query<{ version: number, migrated: boolean }>(
+      "select current_setting('server_version_num')::int as version, to_regclass('public.revocations') is not null as migrated")
+    const { version, migrated } = rows[0]!
+    const major = Math.floor(version / 10_000)
+    if (major < MINIMUM_POSTGRES_MAJOR) throw new StartupError(`${setting}: PostgreSQL ${major} is too old, ${MINIMUM_POSTGRES_MAJOR} or later is needed`)
+    if (!migrated) throw new StartupError(`${setting}: the database has no tables yet; run npm run migrate`)
+  } catch (err) {
+    if (err instanceof StartupError) throw err
+    const { code, message } = err as NodeJS.ErrnoException
+    throw new StartupError(`${setting}: cannot use PostgreSQL (${code ?? message}); check that it runs and that the address and the password are right`)
+  } finally {
+    await client.end().catch(() => {})
+  }
+}

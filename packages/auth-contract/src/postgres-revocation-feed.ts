@@ -1,0 +1,137 @@
+import pg from 'pg'
+import type { Logger } from 'pino'
+import { isRevocation, type Revocation } from './revocation.js'
+import type { RevocationFeed } from './revocation-feed.js'
+import type { RevocationSet } from './revocation-set.js'
+
+export const REVOCATION_CHANNEL = 'revocations'
+
+const READ_EVERY_MS = 2000
+const STATEMENT_TIMEOUT_MS = 2000
+const LONGEST_PAUSE_MS = 2000
+
+// A transaction stamps its row before it commits, so a read looks back further than the longest transaction lasts.
+const READ_NEWER_ROWS = `
+  select t.read_at::text as "readAt", r.sid, r.user_id as sub, r.reason,
+         (extract(epoch from r.revoked_at) * 1000)::float8 as "revokedAt"
+    from (select clock_timestamp() as read_at) t
+    left join revocations r
+      on r.revoked_at > case when $1::timestamptz is null then t.read_at - interval '1 hour'
+                             else $1::timestamptz - interval '30 seconds' end
+   order by r.revoked_at`
+
+export interface PostgresRevocationFeedOptions {
+  /** Must reach PostgreSQL directly: a transaction pooler loses notifications. */
+  connectionString: string
+  revocations: RevocationSet
+  /** Milliseconds, or `Infinity` for never stale. */
+  maxStalenessMs: number
+  log: Logger
+}
+
+/**
+ * The revocation feed over PostgreSQL. A notification is applied at once. Every two seconds, and right after each
+ * reconnect, rows newer than the last successful read are read again, so a lost notification costs two seconds.
+ * One connection does both: when the reads fail, the notifications are not to be trusted either.
+ */
+export class PostgresRevocationFeed implements RevocationFeed {
+  readonly #options: PostgresRevocationFeedOptions
+  #client: pg.Client | undefined
+  #timer: NodeJS.Timeout | undefined
+  #lastReadAt: string | null = null
+  #lastSuccess = -Infinity
+  #failures = 0
+  #closed = false
+  #running: Promise<void> = Promise.resolve()
+
+  constructor (options: PostgresRevocationFeedOptions) {
+    this.#options = options
+  }
+
+  /** @throws {Error} when the first read fails: a process that does not know what has ended must not start */
+  async start (): Promise<void> {
+    await this.#connectAndRead()
+    this.#schedule(READ_EVERY_MS)
+  }
+
+  staleness (): number { return performance.now() - this.#lastSuccess }
+
+  isStale (): boolean { return this.staleness() > this.#options.maxStalenessMs }
+
+  async close (): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#running
+    await this.#disconnect()
+  }
+
+  #schedule (delayMs: number): void {
+    if (this.#closed) return
+    this.#timer = setTimeout(() => { this.#running = this.#tick() }, delayMs)
+  }
+
+  async #tick (): Promise<void> {
+    try {
+      await this.#connectAndRead()
+      if (this.#failures > 0) this.#options.log.info({ failures: this.#failures }, 'revocation feed is back')
+      this.#failures = 0
+      this.#schedule(READ_EVERY_MS)
+    } catch (err) {
+      await this.#disconnect()
+      this.#failures += 1
+      if (!this.#closed) this.#options.log.warn({ err, failures: this.#failures }, 'revocation feed lost its connection')
+      // Jitter, so that a restarted database is not met by every node at once.
+      const pause = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** this.#failures)
+      this.#schedule(pause / 2 + Math.random() * pause / 2)
+    }
+  }
+
+  async #connectAndRead (): Promise<void> {
+    const client = this.#client ?? await this.#connect()
+    const { rows } = await client.query<Revocation & { readAt: string }>(
+      { name: 'read-revocations', text: READ_NEWER_ROWS, values: [this.#lastReadAt] })
+    for (const { readAt, ...row } of rows) if (isRevocation(row)) this.#options.revocations.apply(row)
+    this.#lastReadAt = rows[0]!.readAt
+    this.#lastSuccess = performance.now()
+    this.#options.revocations.prune()
+  }
+
+  async #connect (): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: this.#options.connectionString,
+      application_name: 'revocation-feed',
+      connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
+      query_timeout: STATEMENT_TIMEOUT_MS,
+      keepAlive: true
+    })
+    client.on('notification', ({ payload }) => this.#applyNotification(payload))
+    client.on('error', err => this.#onConnectionLost(client, err))
+    this.#client = client
+    await client.connect()
+    // Listen before the first read: what commits in between then arrives by both ways instead of by none.
+    await client.query(`listen ${REVOCATION_CHANNEL}`)
+    return client
+  }
+
+  #applyNotification (payload: string | undefined): void {
+    let row: unknown
+    try { row = JSON.parse(payload ?? '') } catch { row = undefined }
+    if (isRevocation(row)) this.#options.revocations.apply(row)
+    else this.#options.log.error('a revocation notification could not be read')
+  }
+
+  #onConnectionLost (client: pg.Client, err: Error): void {
+    if (this.#client !== client || this.#closed) return
+    this.#options.log.warn({ err }, 'revocation feed connection broke')
+    this.#client = undefined
+    client.end().catch(() => {})
+    clearTimeout(this.#timer)
+    this.#schedule(0)
+  }
+
+  async #disconnect (): Promise<void> {
+    const client = this.#client
+    this.#client = undefined
+    await client?.end().catch(() => {})
+  }
+}

@@ -1,0 +1,55 @@
+import type { Revocation } from './revocation.js'
+
+// Covers the tolerance for a future iat and the difference between two clocks.
+const SLACK_MS = 120_000
+
+export interface RevocationSetOptions {
+  /** Longest life of an access token in milliseconds: what a revocation can still matter for. */
+  accessTokenLifetimeMs: number
+  now?: () => number
+}
+
+/**
+ * The ended sessions that a living access token could still name. Every API and socket process holds one; reading
+ * it costs a Map lookup, so no request pays for revocation. Fed by a revocation feed; applying a row twice is
+ * harmless, so neither lost nor repeated nor reordered messages matter.
+ */
+export class RevocationSet {
+  readonly #bySessionId = new Map<string, Revocation>()
+  readonly #listeners = new Set<(revocation: Revocation) => void>()
+  readonly #horizonMs: number
+  readonly #now: () => number
+
+  constructor ({ accessTokenLifetimeMs, now = Date.now }: RevocationSetOptions) {
+    this.#horizonMs = accessTokenLifetimeMs + SLACK_MS
+    this.#now = now
+  }
+
+  get size (): number { return this.#bySessionId.size }
+
+  has (sessionId: string): boolean { return this.#bySessionId.has(sessionId) }
+
+  get (sessionId: string): Revocation | undefined { return this.#bySessionId.get(sessionId) }
+
+  /** Adds one ended session and tells the listeners, in this tick, unless it was known already. */
+  apply (revocation: Revocation): void {
+    if (this.#bySessionId.has(revocation.sid) || revocation.revokedAt < this.#now() - this.#horizonMs) return
+    this.#bySessionId.set(revocation.sid, revocation)
+    for (const listener of this.#listeners) listener(revocation)
+  }
+
+  /** Calls `listener` once for each session that ends from now on. Returns how to stop. */
+  onRevoked (listener: (revocation: Revocation) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Forgets what no living access token can name any more. Rows are roughly in order of time, so this ends early. */
+  prune (): void {
+    const oldest = this.#now() - this.#horizonMs
+    for (const [sessionId, { revokedAt }] of this.#bySessionId) {
+      if (revokedAt >= oldest) break
+      this.#bySessionId.delete(sessionId)
+    }
+  }
+}

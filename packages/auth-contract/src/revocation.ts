@@ -1,0 +1,22 @@
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+/** Why a session ended, as clients and the audit see it. */
+export const REVOCATION_REASONS = ['logout', 'replaced', 'refresh_reuse', 'password_changed', 'admin', 'user_deleted', 'user_disabled', 'state_lost'] as const
+export type RevocationReason = typeof REVOCATION_REASONS[number]
+
+/** One ended session: the row of the `revocations` table and the payload of its notification. */
+export const Revocation = Type.Object({
+  sid: Type.String(),
+  sub: Type.String(),
+  reason: Type.Enum(REVOCATION_REASONS),
+  /** Milliseconds since the epoch by the database's clock. */
+  revokedAt: Type.Number()
+})
+export type Revocation = Static<typeof Revocation>
+
+const checker = Compile(Revocation)
+
+export function isRevocation (value: unknown): value is Revocation {
+  return checker.Check(value)
+}
