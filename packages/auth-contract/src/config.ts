@@ -1,4 +1,4 @@
-import Ajv, { type ErrorObject } from 'ajv'
+import { Ajv, type ErrorObject } from 'ajv'
 import { envSchema } from 'env-schema'
 import type { Static, StaticDecode, TObject } from 'typebox'
 import { Value } from 'typebox/value'
@@ -24,15 +24,15 @@ export function loadConfig<Schema extends TObject> (schema: Schema, env: NodeJS.
 }
 
 function createAjv () {
-  return new Ajv.default({
+  return new Ajv({
     allErrors: true,
     removeAdditional: true,
     useDefaults: true,
     coerceTypes: true,
     formats: {
       'duration-setting': { validate: isDuration },
-      'duration-setting-or-never': { validate: text => text === 'never' || isDuration(text) },
-      url: { validate: text => URL.canParse(text) }
+      'duration-setting-or-never': { validate: (text: string) => text === 'never' || isDuration(text) },
+      url: { validate: (text: string) => URL.canParse(text) }
     },
     keywords: [{ keyword: 'durationRange', type: 'string', validate: isWithin }]
   })
