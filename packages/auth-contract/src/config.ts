@@ -26,6 +26,7 @@ export function loadConfig<Schema extends TObject> (schema: Schema, env: NodeJS.
 function createAjv () {
   return new Ajv({
     allErrors: true,
+    verbose: true,
     removeAdditional: true,
     useDefaults: true,
     coerceTypes: true,
