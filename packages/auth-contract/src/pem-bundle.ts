@@ -1,8 +1,19 @@
 const BLOCK = /-----BEGIN ([A-Z ]+)-----[A-Za-z0-9+/=\s]+-----END \1-----/g
+const CREATED = /^Created: (\S+)$/m
 
-export interface PemBlock { label: string, pem: string }
+export interface PemBlock {
+  label: string
+  pem: string
+  /** From the line `Created: <instant>` above the block, when there is one. */
+  createdAt: Date | undefined
+}
 
-/** The PEM blocks of a file in their order, newest last. Text between them is commentary and ignored. */
+/** The PEM blocks of a file in their order, newest last. Text between them is commentary. */
 export function parsePemBundle (text: string): PemBlock[] {
-  return [...text.matchAll(BLOCK)].map(match => ({ label: match[1]!, pem: match[0] }))
+  let end = 0
+  return [...text.matchAll(BLOCK)].map(match => {
+    const instant = CREATED.exec(text.slice(end, match.index))?.[1]
+    end = match.index + match[0].length
+    return { label: match[1]!, pem: match[0], createdAt: instant === undefined ? undefined : new Date(instant) }
+  })
 }

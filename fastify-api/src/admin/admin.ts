@@ -1,0 +1,50 @@
+import { loadConfig, logOptions } from '@fastify-uws-auth/auth-contract'
+import { pino } from 'pino'
+import { HashingPool } from '../auth/hashing-pool.js'
+import { createPasswordHasher, type PasswordHasher } from '../auth/passwords.js'
+import { loadPeppers } from '../auth/peppers.js'
+import { createPool } from '../db/pool.js'
+import { AdminConfig } from './admin-config.js'
+import { AdminError } from './admin-error.js'
+import { COMMANDS, USAGE, type AdminContext } from './commands.js'
+
+export interface AdminOptions {
+  /** Of a role that may read and change users and sessions. */
+  connectionString: string
+  env: NodeJS.ProcessEnv
+}
+
+/**
+ * Runs one administration command and prints its result.
+ * @param argv the command line without node and the script, such as `['user', 'list']`
+ * @returns the exit code: 0 done, 1 not possible (the reason is on stderr), 2 not a command
+ * @throws {StartupError} for a bad setting
+ */
+export async function runAdmin (argv: string[], { connectionString, env }: AdminOptions): Promise<number> {
+  const [noun = '', verb = '', ...rest] = argv
+  const command = COMMANDS[`${noun} ${verb}`]
+  if (command === undefined) {
+    process.stderr.write(USAGE)
+    return 2
+  }
+  const config = loadConfig(AdminConfig, env)
+  const log = pino(logOptions('admin', 'error'), pino.destination(2))
+  const pool = createPool('admin', connectionString, 1, log)
+  const passwords = async (): Promise<PasswordHasher> => await createPasswordHasher({
+    algorithm: config.PASSWORD_HASH,
+    bcryptCost: config.BCRYPT_COST,
+    peppers: await loadPeppers('PASSWORD_PEPPER_PATH', config.PASSWORD_PEPPER_PATH),
+    pool: new HashingPool({ concurrency: 1, maxWaitMs: Infinity })
+  })
+  const context: AdminContext = { pool, passwords, print: line => process.stdout.write(`${line}\n`) }
+  try {
+    await command(context, rest)
+    return 0
+  } catch (err) {
+    if (!(err instanceof AdminError)) throw err
+    process.stderr.write(`admin: ${err.message}\n`)
+    return 1
+  } finally {
+    await pool.end()
+  }
+}

@@ -1,0 +1,14 @@
+import { text } from 'node:stream/consumers'
+import promptPassword from '@inquirer/password'
+import { AdminError } from './admin-error.js'
+
+/**
+ * Asks for a new password twice without showing it. When standard input is not a terminal its first line is the
+ * password. Never an argument: those are visible to every user of the machine.
+ */
+export async function readNewPassword (): Promise<string> {
+  if (!process.stdin.isTTY) return (await text(process.stdin)).split(/\r?\n/, 1)[0]!
+  const password = await promptPassword({ message: 'New password', mask: false })
+  if (await promptPassword({ message: 'Once more', mask: false }) !== password) throw new AdminError('the two passwords differ; nothing was changed')
+  return password
+}

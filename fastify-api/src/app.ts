@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto'
+import type { AccessTokenVerifier, GenerationConfirmer, PublicKeys, RevocationFeed, RevocationSet } from '@fastify-uws-auth/auth-contract'
+import cookies from '@fastify/cookie'
+import cors from '@fastify/cors'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type pg from 'pg'
+import type { AccessTokenSigner } from './auth/access-token-signer.js'
+import type { PasswordHasher } from './auth/passwords.js'
+import type { Peppers } from './auth/peppers.js'
+import type { ApiConfig } from './config.js'
+import allowedOrigin from './plugins/allowed-origin.js'
+import bearer from './plugins/bearer.js'
+import errorHandler from './plugins/error-handler.js'
+import jsonBody, { BODY_LIMIT } from './plugins/json-body.js'
+import notFound from './plugins/not-found.js'
+import openapi from './plugins/openapi.js'
+import rateLimit from './plugins/rate-limit.js'
+import requestLog from './plugins/request-log.js'
+import securityHeaders from './plugins/security-headers.js'
+import { createRefreshCookie } from './refresh-cookie.js'
+import { demoPageRoute } from './routes/demo-page.js'
+import { healthRoutes } from './routes/health.js'
+import { jwksRoute } from './routes/jwks.js'
+import { loginRoute } from './routes/login.js'
+import { logoutRoute } from './routes/logout.js'
+import { meRoute } from './routes/me.js'
+import { protectedRoute } from './routes/protected.js'
+import { refreshRoute } from './routes/refresh.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { pool: pg.Pool }
+}
+
+/** What the entry file opens and closes; the app only uses it. */
+export interface AppResources {
+  config: ApiConfig
+  log: FastifyBaseLogger
+  pool: pg.Pool
+  publicKeys: PublicKeys
+  signAccessToken: AccessTokenSigner
+  verifyAccessToken: AccessTokenVerifier
+  passwords: PasswordHasher
+  refreshTokenPeppers: Peppers
+  revocations: RevocationSet
+  feed: RevocationFeed
+  confirmer: GenerationConfirmer
+}
+
+/** The table of contents of the API. */
+export async function buildApp (resources: AppResources): Promise<FastifyInstance> {
+  const { config, log, pool, publicKeys, signAccessToken, passwords, refreshTokenPeppers: peppers, feed } = resources
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    trustProxy: config.TRUSTED_PROXIES.length > 0 ? config.TRUSTED_PROXIES : false,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 10_000,
+    handlerTimeout: 15_000,
+    keepAliveTimeout: 72_000,
+    routerOptions: { maxParamLength: 100 },
+    // Nothing is coerced or silently dropped: what does not fit the schema is refused.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } }
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  app.decorate('pool', pool)
+
+  // What every request passes through.
+  await app.register(requestLog)
+  await app.register(errorHandler)
+  await app.register(securityHeaders, { https: config.PUBLIC_URL.startsWith('https:') })
+  await app.register(cors, { origin: config.ALLOWED_ORIGINS, credentials: true, maxAge: 600 })
+  await app.register(rateLimit, { multiplier: config.RATE_LIMIT_MULTIPLIER })
+  await app.register(jsonBody)
+  await app.register(notFound)
+  await app.register(cookies)
+
+  // What routes ask for.
+  await app.register(allowedOrigin, { allowedOrigins: config.ALLOWED_ORIGINS })
+  await app.register(bearer, { verify: resources.verifyAccessToken, revocations: resources.revocations, feed, confirmer: resources.confirmer })
+  if (!config.production) await app.register(openapi, { publicUrl: config.PUBLIC_URL })
+
+  const cookie = createRefreshCookie(config.PUBLIC_URL)
+  const idleLifetimeMs = config.REFRESH_TOKEN_EXPIRY.milliseconds
+  await app.register(async api => {
+    await api.register(loginRoute, { signInContext: { pool, passwords, peppers, maxAgeMs: config.SESSION_MAX_AGE.milliseconds, idleLifetimeMs }, cookie, signAccessToken })
+    await api.register(refreshRoute, { refreshContext: { pool, peppers, replayWindowMs: config.REFRESH_REPLAY_WINDOW.milliseconds, idleLifetimeMs }, cookie, signAccessToken })
+    await api.register(logoutRoute, { signOutContext: { pool, peppers, revocations: resources.revocations }, cookie })
+    await api.register(protectedRoute)
+    await api.register(meRoute)
+    await api.register(healthRoutes, { feed })
+    await api.register(jwksRoute, { publicKeys })
+  }, { prefix: '/api' })
+  await app.register(jwksRoute, { publicKeys })
+  await app.register(demoPageRoute, { webSocketUrl: config.WS_PUBLIC_URL })
+  app.refuseOtherMethods()
+  return app
+}

@@ -1,0 +1,70 @@
+import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Peppers } from './peppers.js'
+
+/*
+ * base64url( format(1) ‖ pepper version(1) ‖ session id(16) ‖ generation(4) ‖ secret(32) ‖ mac(32) )
+ *
+ * The server can recompute it, so no successor is stored. The row keeps SHA-256(secret) only and the pepper is not in
+ * the database: a leak of either alone forges nothing.
+ */
+const FORMAT = 1
+const SIGNED_BYTES = 54
+const TOTAL_BYTES = 86
+const TEXT_FORM = /^[A-Za-z0-9_-]{115}$/
+
+export interface RefreshToken {
+  sessionId: string
+  generation: number
+  /** 32 random bytes, made at sign-in, the same for the whole family. */
+  secret: Buffer
+}
+
+export function newFamilySecret (): Buffer {
+  return randomBytes(32)
+}
+
+/** What the session's row keeps of the family secret. */
+export function hashFamilySecret (secret: Buffer): Buffer {
+  return createHash('sha256').update(secret).digest()
+}
+
+/** The text of a refresh token, under the newest pepper. */
+export function encodeRefreshToken (peppers: Peppers, { sessionId, generation, secret }: RefreshToken): string {
+  const bytes = Buffer.alloc(TOTAL_BYTES)
+  bytes.writeUInt8(FORMAT, 0)
+  bytes.writeUInt8(peppers.newestVersion, 1)
+  bytes.write(sessionId.replaceAll('-', ''), 2, 'hex')
+  bytes.writeUInt32BE(generation, 18)
+  secret.copy(bytes, 22)
+  authenticate(peppers, bytes)!.copy(bytes, SIGNED_BYTES)
+  return bytes.toString('base64url')
+}
+
+/**
+ * Reads a refresh token and checks that this server made it, before any query: random strings never reach PostgreSQL.
+ * @returns undefined for anything else, without saying why
+ */
+export function decodeRefreshToken (peppers: Peppers, text: string): RefreshToken | undefined {
+  if (!TEXT_FORM.test(text)) return undefined
+  const bytes = Buffer.from(text, 'base64url')
+  // The last character has bits to spare: only the one canonical spelling is a token.
+  if (bytes[0] !== FORMAT || bytes.toString('base64url') !== text) return undefined
+  const mac = authenticate(peppers, bytes)
+  if (mac === undefined || !timingSafeEqual(mac, bytes.subarray(SIGNED_BYTES))) return undefined
+  return {
+    sessionId: formatUuid(bytes.toString('hex', 2, 18)),
+    generation: bytes.readUInt32BE(18),
+    secret: bytes.subarray(22, SIGNED_BYTES)
+  }
+}
+
+function authenticate (peppers: Peppers, bytes: Buffer): Buffer | undefined {
+  const pepper = peppers.byVersion.get(bytes.readUInt8(1))
+  if (pepper === undefined) return undefined
+  const key = hkdfSync('sha256', pepper, bytes.subarray(2, 18), 'refresh-token mac v1', 32)
+  return createHmac('sha256', Buffer.from(key)).update(bytes.subarray(0, SIGNED_BYTES)).digest()
+}
+
+function formatUuid (hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}

@@ -1,0 +1,78 @@
+import type pg from 'pg'
+import { createSession, type CreatedSession } from '../db/sessions.js'
+import { findCredentials, upgradePasswordHash } from '../db/users.js'
+import { canonicalIdentifier, isStorableIdentifier } from './identifier.js'
+import type { PasswordHasher } from './passwords.js'
+import type { Peppers } from './peppers.js'
+import { decodeRefreshToken, encodeRefreshToken, hashFamilySecret, newFamilySecret } from './refresh-token.js'
+
+export interface SignInContext {
+  pool: pg.Pool
+  passwords: PasswordHasher
+  peppers: Peppers
+  maxAgeMs: number
+  idleLifetimeMs: number
+}
+
+export interface SignInRequest {
+  identifier: string
+  password: string
+  userAgent: string | undefined
+  ip: string
+  /** The refresh cookie that came along; a live session behind it ends, replaced by the new one. */
+  refreshToken: string | undefined
+}
+
+export type SignInOutcome =
+  | { kind: 'signed_in', user: { id: string, username: string }, session: CreatedSession, amr: string[], refreshToken: string }
+  | { kind: 'refused', reason: 'unknown_user' | 'wrong_password' | 'disabled', userId?: string }
+
+const PASSWORD_ONLY = ['pwd']                       // RFC 8176
+const LONGEST_USER_AGENT = 256
+
+/**
+ * Signs a user in by password. Always a fresh session, never the one of a cookie that came along (fixation). The
+ * reason of a refusal is for the log; clients get one answer, after the same work.
+ * @throws {AuthError} `overloaded` before any hashing
+ */
+export async function signIn (context: SignInContext, request: SignInRequest): Promise<SignInOutcome> {
+  const { pool, passwords, peppers } = context
+  const identifier = canonicalIdentifier(request.identifier)
+  const user = isStorableIdentifier(identifier) ? await findCredentials(pool, identifier) : undefined
+  // Compare even when the user is unknown, so that timing does not tell who has an account.
+  const matches = await passwords.matches(request.password, user)
+  if (user === undefined) return { kind: 'refused', reason: 'unknown_user' }
+  if (!matches) return { kind: 'refused', reason: 'wrong_password', userId: user.id }
+  if (user.disabled) return { kind: 'refused', reason: 'disabled', userId: user.id }
+
+  if (passwords.isOutdated(user)) {
+    await upgradePasswordHash(pool, user.id, user.passwordHash, await passwords.hash(request.password))
+  }
+
+  const secret = newFamilySecret()
+  const previous = request.refreshToken === undefined ? undefined : decodeRefreshToken(peppers, request.refreshToken)
+  const session = await createSession(pool, {
+    userId: user.id,
+    passwordChangedAt: user.passwordChangedAt,
+    secretHash: hashFamilySecret(secret),
+    amr: PASSWORD_ONLY,
+    userAgent: storableUserAgent(request.userAgent),
+    ip: request.ip,
+    maxAgeMs: context.maxAgeMs,
+    idleLifetimeMs: context.idleLifetimeMs,
+    replaces: previous && { sessionId: previous.sessionId, secretHash: hashFamilySecret(previous.secret) }
+  })
+  // Disabled, or another password, since we looked.
+  if (session === undefined) return { kind: 'refused', reason: 'disabled', userId: user.id }
+  return {
+    kind: 'signed_in',
+    user: { id: user.id, username: user.username },
+    session,
+    amr: PASSWORD_ONLY,
+    refreshToken: encodeRefreshToken(peppers, { sessionId: session.id, generation: 0, secret })
+  }
+}
+
+function storableUserAgent (userAgent: string | undefined): string | null {
+  return userAgent?.slice(0, LONGEST_USER_AGENT) ?? null
+}

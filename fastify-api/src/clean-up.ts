@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import { deleteOldRevocations } from './db/end-sessions.js'
+import { deleteExpiredSessions } from './db/sessions.js'
+
+const EVERY_MS = 60_000
+const BATCH = 1000
+const PAUSE_BETWEEN_BATCHES_MS = 50
+// Longer than the longest access token (1 h) lives and than a reader looks back at its start (1 h).
+const KEEP_REVOCATIONS_MS = 24 * 3_600_000
+
+/** Removes what has ended, in small batches and off the request path. Several workers at once skip each other's rows. */
+export function startCleanUp (pool: pg.Pool, log: Logger): { close: () => Promise<void> } {
+  const stop = new AbortController()
+  const running = (async () => {
+    while (!stop.signal.aborted) {
+      await cleanUpOnce(pool, log, stop.signal).catch(err => log.warn({ err }, 'clean-up failed, it will be tried again'))
+      await sleep(EVERY_MS, undefined, { signal: stop.signal }).catch(() => {})
+    }
+  })()
+  return {
+    async close () {
+      stop.abort()
+      await running
+    }
+  }
+}
+
+/** One round: batches until nothing is left or `signal` says stop. */
+export async function cleanUpOnce (pool: pg.Pool, log: Logger, signal?: AbortSignal): Promise<{ sessions: number, revocations: number }> {
+  const sessions = await inBatches(() => deleteExpiredSessions(pool, BATCH), signal)
+  const revocations = await inBatches(() => deleteOldRevocations(pool, KEEP_REVOCATIONS_MS, BATCH), signal)
+  if (sessions + revocations > 0) log.info({ sessions, revocations }, 'cleaned up')
+  return { sessions, revocations }
+}
+
+async function inBatches (deleteBatch: () => Promise<number>, signal: AbortSignal | undefined): Promise<number> {
+  let total = 0
+  for (;;) {
+    const deleted = await deleteBatch()
+    total += deleted
+    if (deleted < BATCH || signal?.aborted) return total
+    await sleep(PAUSE_BETWEEN_BATCHES_MS)
+  }
+}

@@ -1,0 +1,56 @@
+import type { Revocation, RevocationReason } from '@fastify-uws-auth/auth-contract'
+import type { Queryable } from './queryable.js'
+
+// Ending a session and publishing that is one statement everywhere: neither can happen without the other.
+const PUBLISH = `
+, news as (
+  insert into revocations (sid, user_id, reason) select id, user_id, revoke_reason from ended on conflict (sid) do nothing
+)
+select id as sid, user_id as sub, revoke_reason as reason,
+       floor(extract(epoch from revoked_at) * 1000)::float8 as "revokedAt" from ended`
+
+/** Ends one session by its id. Idempotent: a session that has ended already is left as it is. */
+export async function endSession (db: Queryable, sessionId: string, reason: RevocationReason): Promise<Revocation | undefined> {
+  const { rows } = await db.query<Revocation>({
+    name: 'end-session',
+    text: `with ended as (
+      update sessions set revoked_at = clock_timestamp(), revoke_reason = $2
+       where id = $1 and revoked_at is null returning *)${PUBLISH}`,
+    values: [sessionId, reason]
+  })
+  return rows[0]
+}
+
+/** Ends every session of a user that has not ended yet. */
+export async function endAllSessions (db: Queryable, userId: string, reason: RevocationReason): Promise<Revocation[]> {
+  const { rows } = await db.query<Revocation>({
+    name: 'end-all-sessions',
+    // Locked in one order, so that two of these at once cannot deadlock.
+    text: `with locked as (
+      select id from sessions where user_id = $1 and revoked_at is null and expires_at > now() order by id for update
+    ), ended as (
+      update sessions s set revoked_at = clock_timestamp(), revoke_reason = $2
+        from locked where s.id = locked.id and s.revoked_at is null returning s.*)${PUBLISH}`,
+    values: [userId, reason]
+  })
+  return rows
+}
+
+/** Whose session this is, whether or not it has ended; the secret proves that the asker holds its refresh token. */
+export async function findSessionOwner (db: Queryable, sessionId: string, secretHash: Buffer): Promise<string | undefined> {
+  const { rows } = await db.query<{ userId: string }>(
+    'select user_id as "userId" from sessions where id = $1 and secret_hash = $2', [sessionId, secretHash])
+  return rows[0]?.userId
+}
+
+/**
+ * Deletes revocations that no access token can still name, a batch at a time.
+ * @param olderThanMs longer than any access token lives and any reader looks back
+ */
+export async function deleteOldRevocations (db: Queryable, olderThanMs: number, batch: number): Promise<number> {
+  const { rowCount } = await db.query(
+    `delete from revocations where sid in
+       (select sid from revocations where revoked_at < now() - $1::float8 * interval '1 millisecond'
+         order by revoked_at limit $2 for update skip locked)`, [olderThanMs, batch])
+  return rowCount ?? 0
+}

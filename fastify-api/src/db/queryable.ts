@@ -1,0 +1,22 @@
+import type pg from 'pg'
+
+/** A pool, or one connection inside a transaction. */
+export type Queryable = Pick<pg.Pool | pg.PoolClient, 'query'>
+
+/** Runs `work` on one connection between begin and commit; rolls back when it throws. Never hash, sign or call out inside. */
+export async function inTransaction<Result> (pool: pg.Pool, work: (db: Queryable) => Promise<Result>): Promise<Result> {
+  const client = await pool.connect()
+  let failure: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await work(client)
+    await client.query('commit')
+    return result
+  } catch (err) {
+    failure = err as Error
+    await client.query('rollback').catch(() => {})
+    throw err
+  } finally {
+    client.release(failure)
+  }
+}

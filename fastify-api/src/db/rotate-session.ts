@@ -1,0 +1,77 @@
+import type { Queryable } from './queryable.js'
+
+export type RotationOutcome = 'rotate' | 'replay' | 'heal' | 'late_rotate' | 'revoked' | 'expired' | 'state_lost' | 'theft'
+
+export interface PresentedToken {
+  sessionId: string
+  secretHash: Buffer
+  generation: number
+}
+
+export interface RotationLimits { replayWindowMs: number, idleLifetimeMs: number }
+
+export interface RotatedSession {
+  outcome: RotationOutcome
+  userId: string
+  /** The generation to hand out: the row's, after the decision. */
+  generation: number
+  /** How often this generation was handed out again. */
+  replays: number
+  amr: string[]
+  createdAt: Date
+  expiresAt: Date
+  idleExpiresAt: Date
+}
+
+// One statement decides and writes. The sub-select reads the very row version being updated: after waiting for another
+// refresh or a logout, PostgreSQL evaluates it again on the newest version, so the losing writer decides on what the
+// winner left and no retry is needed. Reading first and updating after would be the race of CVE-2026-1035.
+// clock_timestamp(), because now() is from before the wait. The order of the cases is the decision table in
+// docs/refresh-rotation.md; the first that fits wins.
+const ROTATE = `
+with decided as (
+  update sessions s
+     set (outcome, generation, rotated_at, replays, idle_expires_at, revoked_at, revoke_reason) = (
+       select d.outcome,
+              case when d.outcome = 'heal' then $3::int + 1 when d.advances then s.generation + 1 else s.generation end,
+              case when d.advances then d.at else s.rotated_at end,
+              case when d.advances then 0 when d.outcome = 'replay' then s.replays + 1 else s.replays end,
+              case when d.advances then least(d.at + $5::float8 * interval '1 millisecond', s.expires_at) else s.idle_expires_at end,
+              case when d.outcome in ('theft', 'state_lost') then d.at else s.revoked_at end,
+              case d.outcome when 'theft' then 'refresh_reuse' when 'state_lost' then 'state_lost' else s.revoke_reason end
+         from (select c.at, o.outcome, o.outcome in ('rotate', 'heal', 'late_rotate') as advances
+                 from (select clock_timestamp() as at) c,
+                      lateral (select case
+                        when s.revoked_at is not null then 'revoked'
+                        when c.at >= s.expires_at or c.at >= s.idle_expires_at then 'expired'
+                        when s.generation > 0 and $3::int in (s.generation, s.generation - 1)
+                             and c.at < s.rotated_at + $4::float8 * interval '1 millisecond' then 'replay'
+                        when $3::int = s.generation then 'rotate'
+                        when $3::int > s.generation + 3 then 'state_lost'
+                        when $3::int > s.generation then 'heal'
+                        when $3::int >= s.confirmed_generation then 'late_rotate'
+                        else 'theft' end as outcome offset 0) o) d)
+   where s.id = $1 and s.secret_hash = $2
+  returning s.*
+), news as (
+  insert into revocations (sid, user_id, reason)
+  select id, user_id, revoke_reason from decided where outcome in ('theft', 'state_lost')
+  on conflict (sid) do nothing
+)
+select outcome, user_id as "userId", generation, replays, amr,
+       created_at as "createdAt", expires_at as "expiresAt", idle_expires_at as "idleExpiresAt"
+  from decided`
+
+/**
+ * Decides what presenting a refresh token means and does it, in one round trip. A refusal commits like any other
+ * outcome: theft ends the session and publishes that, and is returned, not thrown.
+ * @returns undefined when there is no such session
+ */
+export async function rotateSession (db: Queryable, token: PresentedToken, limits: RotationLimits): Promise<RotatedSession | undefined> {
+  const { rows } = await db.query<RotatedSession>({
+    name: 'rotate-session',
+    text: ROTATE,
+    values: [token.sessionId, token.secretHash, token.generation, limits.replayWindowMs, limits.idleLifetimeMs]
+  })
+  return rows[0]
+}

@@ -1,0 +1,14 @@
+// SQLSTATE classes and codes that say "not now": connection exceptions (08), insufficient resources (53), operator
+// intervention incl. statement_timeout (57), lock_timeout (55P03), serialization and deadlock (40).
+const TRANSIENT_STATE = /^(08...|53...|57...|55P03|40...)$/
+const TRANSIENT_NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT'])
+// pg gives these no code.
+const TRANSIENT_MESSAGE = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/
+
+/** True for an error of pg that says nothing about the request, only that PostgreSQL cannot answer it now. */
+export function isDatabaseUnavailable (err: unknown): boolean {
+  if (!(err instanceof Error)) return false
+  const { code } = err as NodeJS.ErrnoException
+  if (typeof code === 'string' && (TRANSIENT_STATE.test(code) || TRANSIENT_NETWORK.has(code))) return true
+  return TRANSIENT_MESSAGE.test(err.message)
+}

@@ -1,0 +1,17 @@
+import { exitOnStartupError, loadConfig, StartupError } from '@fastify-uws-auth/auth-contract'
+import Type from 'typebox'
+import { migrate } from './migrations.js'
+
+const MigrateConfig = Type.Object({
+  DATABASE_URL: Type.String({ format: 'url', description: 'PostgreSQL connection string of a role that owns the tables' })
+})
+
+async function main (): Promise<void> {
+  const { DATABASE_URL } = loadConfig(MigrateConfig, process.env)
+  const { applied } = await migrate(DATABASE_URL).catch((err: NodeJS.ErrnoException) => {
+    throw new StartupError(`DATABASE_URL: cannot migrate (${err.code ?? 'error'}: ${err.message})`)
+  })
+  console.log(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`)
+}
+
+main().catch(exitOnStartupError('migrate'))

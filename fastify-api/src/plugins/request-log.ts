@@ -1,0 +1,20 @@
+import fp from 'fastify-plugin'
+import { pathOf } from '@fastify-uws-auth/auth-contract'
+
+/** One line for each answered request: its path without the query, which may hold a token. */
+export default fp(async app => {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    request.log.info({
+      method: request.method,
+      path: pathOf(request.url),
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      ip: request.ip
+    }, 'request')
+    done()
+  })
+}, { name: 'request-log' })

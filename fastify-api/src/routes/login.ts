@@ -1,0 +1,48 @@
+import { AuthError } from '@fastify-uws-auth/auth-contract'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import type { AccessTokenSigner } from '../auth/access-token-signer.js'
+import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
+import { signIn, type SignInContext } from '../auth/sign-in.js'
+import type { RefreshCookie } from '../refresh-cookie.js'
+import { LoginResponse, problems } from './schemas.js'
+
+const LoginRequest = Type.Object({
+  username: Type.String({ minLength: 1, maxLength: 254, description: 'Username or e-mail address' }),
+  password: Type.String({ minLength: 1, maxLength: MAXIMUM_CODE_POINTS })
+}, { additionalProperties: false })
+
+export interface LoginOptions { signInContext: SignInContext, cookie: RefreshCookie, signAccessToken: AccessTokenSigner }
+
+export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, { signInContext, cookie, signAccessToken }) => {
+  app.post('/login', {
+    schema: { summary: 'Sign in with a password', tags: ['sessions'], body: LoginRequest, response: { 200: LoginResponse, ...problems(400, 401, 403, 415, 429, 503) } },
+    config: app.rateLimitOf('login'),
+    onRequest: app.requireAllowedOrigin
+  }, async (request, reply) => {
+    const outcome = await signIn(signInContext, {
+      identifier: request.body.username,
+      password: request.body.password,
+      userAgent: request.headers['user-agent'],
+      ip: request.ip,
+      refreshToken: cookie.read(request)
+    })
+    if (outcome.kind === 'refused') {
+      request.log.info({ event: 'login.failed', reason: outcome.reason, userId: outcome.userId, ip: request.ip }, 'sign-in refused')
+      throw new AuthError('invalid_credentials')          // one answer for every refusal
+    }
+    const { user, session, amr, refreshToken } = outcome
+    request.log.info({ event: 'login.succeeded', userId: user.id, sessionId: session.id, ip: request.ip, amr }, 'signed in')
+    const access = await signAccessToken({
+      userId: user.id, sessionId: session.id, generation: 0, authenticatedAt: session.createdAt, amr, sessionExpiresAt: session.expiresAt
+    })
+    cookie.set(reply, refreshToken, session.idleExpiresAt)
+    reply.header('cache-control', 'no-store')
+    return {
+      ...access,
+      tokenType: 'Bearer' as const,
+      user,
+      session: { id: session.id, createdAt: session.createdAt.toISOString(), expiresAt: session.expiresAt.toISOString() }
+    }
+  })
+}

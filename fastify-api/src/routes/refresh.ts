@@ -1,0 +1,45 @@
+import { AuthError } from '@fastify-uws-auth/auth-contract'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { AccessTokenSigner } from '../auth/access-token-signer.js'
+import { refreshSession, type RefreshContext } from '../auth/refresh.js'
+import type { RefreshCookie } from '../refresh-cookie.js'
+import { EmptyBody, TokenResponse, problems } from './schemas.js'
+
+export interface RefreshOptions { refreshContext: RefreshContext, cookie: RefreshCookie, signAccessToken: AccessTokenSigner }
+
+export const refreshRoute: FastifyPluginAsyncTypebox<RefreshOptions> = async (app, { refreshContext, cookie, signAccessToken }) => {
+  app.post('/refresh', {
+    schema: { summary: 'Rotate the refresh cookie and get a new access token', tags: ['sessions'], body: EmptyBody, response: { 200: TokenResponse, ...problems(400, 401, 403, 415, 429, 503) } },
+    config: app.rateLimitOf('refresh'),
+    onRequest: app.requireAllowedOrigin
+  }, async (request, reply) => {
+    const outcome = await refreshSession(refreshContext, cookie.read(request) ?? '')
+    if (outcome.kind === 'theft') {
+      request.log.warn({ event: 'session.theft', sessionId: outcome.sessionId, userId: outcome.session.userId, ip: request.ip }, 'a used refresh token came back, its session is revoked')
+    }
+    if (outcome.kind === 'replay_limited') throw new AuthError('rate_limited', { retryAfter: 10 })
+    // One answer for every refusal; the log has the kind. The cookie stays: a late refusal of an old token would
+    // delete the cookie of a newer session. Only logout clears it.
+    if (!('refreshToken' in outcome)) {
+      request.log.info({ event: 'refresh.refused', outcome: outcome.kind, sessionId: 'sessionId' in outcome ? outcome.sessionId : undefined, ip: request.ip }, 'refresh refused')
+      throw new AuthError('invalid_grant')
+    }
+    const { session, sessionId, refreshToken } = outcome
+    request.log.debug({ outcome: outcome.kind, sessionId, generation: session.generation }, 'refreshed')
+    const access = await signAccessToken({
+      userId: session.userId,
+      sessionId,
+      generation: session.generation,
+      authenticatedAt: session.createdAt,
+      amr: session.amr,
+      sessionExpiresAt: session.expiresAt
+    })
+    cookie.set(reply, refreshToken, session.idleExpiresAt)
+    reply.header('cache-control', 'no-store')
+    return {
+      ...access,
+      tokenType: 'Bearer' as const,
+      session: { id: sessionId, createdAt: session.createdAt.toISOString(), expiresAt: session.expiresAt.toISOString() }
+    }
+  })
+}

@@ -1,0 +1,24 @@
+import { StartupError, announceReady, closeOnSignal, exitOnStartupError, logOptions } from '@fastify-uws-auth/auth-contract'
+import { pino } from 'pino'
+import { buildApp } from './app.js'
+import { loadApiConfig } from './config.js'
+import { openResources } from './resources.js'
+
+const CLOSE_WITHIN_MS = 5000
+
+async function main (): Promise<void> {
+  const config = loadApiConfig(process.env)
+  const log = pino(logOptions('fastify-api', config.LOG_LEVEL))
+  const resources = await openResources(config, log)
+  const app = await buildApp(resources)
+  closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
+    await app.close()             // requests in flight finish first; they need the resources
+    await resources.close()
+  })
+  await app.listen({ host: config.HOST, port: config.PORT }).catch((err: NodeJS.ErrnoException) => {
+    throw new StartupError(`PORT: cannot listen on ${config.HOST}:${config.PORT} (${err.code})`)
+  })
+  announceReady()
+}
+
+main().catch(exitOnStartupError('fastify-api'))

@@ -1,0 +1,7 @@
+import { SharedSettings } from '@fastify-uws-auth/auth-contract'
+import Type from 'typebox'
+
+export const WorkerConfig = Type.Object({
+  LOG_LEVEL: SharedSettings.LOG_LEVEL,
+  DATABASE_URL: Type.String({ format: 'url', description: 'PostgreSQL connection string of the worker role' })
+})
