@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises'
+import pg from 'pg'
+import { DATABASE_ROLES, type Credentials } from './credentials.js'
+import { PROJECT_FOLDER } from './project-folder.js'
+
+/**
+ * Makes the database when it is absent, and its least-privilege roles, and gives those their passwords. Doing it
+ * again changes nothing. Tables and what the roles may do with them come by migration.
+ * @param adminUrl connection string of the superuser
+ * @param database a plain name, lower case
+ */
+export async function prepareDatabase (adminUrl: string, database: string, credentials: Credentials): Promise<void> {
+  await withClient(adminUrl, async client => {
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [database])
+    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(database)}`)
+  })
+  const init = await readFile(`${PROJECT_FOLDER}/postgres-init/01-init.sql`, 'utf8')
+  await withClient(Object.assign(new URL(adminUrl), { pathname: `/${database}` }).href, async client => {
+    await client.query(init)
+    for (const role of DATABASE_ROLES) {
+      await client.query(`alter role ${role} password ${client.escapeLiteral(credentials[role])}`)
+    }
+  })
+}
+
+async function withClient (connectionString: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString, application_name: 'prepare-database' })
+  await client.connect()
+  try {
+    await work(client)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,60 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Running } from './supervised.js'
+
+const STOP_WITHIN_MS = 6000
+
+export interface PartOptions {
+  /** Absolute path of the program; node runs it. */
+  script: string
+  env: NodeJS.ProcessEnv
+  cwd: string
+  onLine: (line: string, stream: 'stdout' | 'stderr') => void
+}
+
+/**
+ * Runs one part as a process group of its own, so that a terminal's Ctrl-C reaches it only by way of `stop`. Resolves
+ * when the part says `ready`. A part ends by itself when this process is gone, because its IPC channel ends.
+ * @param giveUp stops a part that is not ready yet
+ * @throws {Error} with how the part ended, when that comes first
+ */
+export async function startPart ({ script, env, cwd, onLine }: PartOptions, giveUp: AbortSignal): Promise<Running> {
+  giveUp.throwIfAborted()
+  const child = spawn(process.execPath, [script], { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const linesRead = (['stdout', 'stderr'] as const).map(name => new Promise(resolve => {
+    createInterface({ input: child[name]! }).on('line', line => onLine(line, name)).once('close', resolve)
+  }))
+  const exited = new Promise<string>(resolve => {
+    child.once('error', err => resolve(err.message))
+    child.once('exit', (code, signal) => {
+      // What the part started goes with it: a socket process left behind would keep the port.
+      signalGroup(child, 'SIGKILL')
+      Promise.all(linesRead).then(() => resolve(signal ?? `exit code ${code}`))
+    })
+  })
+  const stop = () => stopPart(child, exited)
+  const ready = new Promise<'ready'>(resolve => child.on('message', message => { if (message === 'ready') resolve('ready') }))
+  giveUp.addEventListener('abort', stop, { once: true })
+  try {
+    const outcome = await Promise.race([ready, exited])
+    if (outcome !== 'ready') throw new Error(outcome)
+    return { exited, stop }
+  } finally {
+    giveUp.removeEventListener('abort', stop)
+  }
+}
+
+async function stopPart (child: ChildProcess, exited: Promise<string>): Promise<void> {
+  child.kill('SIGTERM')
+  const force = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_WITHIN_MS)
+  await exited
+  clearTimeout(force)
+}
+
+function signalGroup ({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal)
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== 'ESRCH') throw err
+  }
+}

@@ -1,0 +1,51 @@
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { addPepperVersion, createAll, dropKey, rotateKey } from './key-folder.mjs'
+import { KeyFileError } from './key-files.mjs'
+
+const HELP = `Usage: ./generate-keys.sh [--bits 2048|3072|4096]
+       ./generate-keys.sh --rotate [--bits ...]
+       ./generate-keys.sh --rotate-pepper refresh|password
+       ./generate-keys.sh --drop KID
+
+Without an option that says otherwise: makes a signing key pair and both peppers.
+
+  --rotate         adds a key pair; signing changes to it 60 seconds later, old keys keep verifying
+  --rotate-pepper  adds the next version of a pepper; old versions stay, because stored hashes need them
+  --drop KID       emergency: removes a key at once, so that nothing signed with it verifies any more
+  --bits           size of the new RSA key, 4096 when not given
+
+KEYS_DIR is the folder, "keys" when not set; relative paths start at the project folder.
+`
+
+function main () {
+  const { values } = parseArgs({
+    options: {
+      bits: { type: 'string', default: '4096' },
+      rotate: { type: 'boolean', default: false },
+      'rotate-pepper': { type: 'string' },
+      drop: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false }
+    }
+  })
+  if (values.help) return HELP
+  const actions = [values.rotate, values['rotate-pepper'] !== undefined, values.drop !== undefined].filter(Boolean)
+  if (actions.length > 1) throw new KeyFileError('--rotate, --rotate-pepper and --drop are done one at a time')
+  if (!['2048', '3072', '4096'].includes(values.bits)) throw new KeyFileError('--bits must be 2048, 3072 or 4096')
+
+  const folder = path.resolve(fileURLToPath(new URL('..', import.meta.url)), process.env.KEYS_DIR || 'keys')
+  const bits = Number(values.bits)
+  if (values.rotate) return rotateKey(folder, bits)
+  if (values['rotate-pepper'] !== undefined) return addPepperVersion(folder, values['rotate-pepper'])
+  if (values.drop !== undefined) return dropKey(folder, values.drop)
+  return createAll(folder, bits)
+}
+
+try {
+  process.stdout.write(main())
+} catch (err) {
+  const expected = err instanceof KeyFileError || err.code?.startsWith('ERR_PARSE_ARGS')
+  process.stderr.write(`generate-keys: ${expected ? err.message : err.stack}\n`)
+  process.exitCode = 1
+}

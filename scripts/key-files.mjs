@@ -1,0 +1,68 @@
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import fs from 'node:fs'
+
+/** A mistake to put right before anything is written; the message is all that is needed. */
+export class KeyFileError extends Error {}
+
+/**
+ * Writes a file complete or not at all, with its mode from the beginning whatever the umask. A file that is replaced
+ * keeps its owner, so that a rotation by root does not lock a service out.
+ */
+export function writeFileAtomically (file, text, mode) {
+  const draft = `${file}.new`
+  fs.rmSync(draft, { force: true })
+  const descriptor = fs.openSync(draft, 'wx', mode)
+  try {
+    fs.fchmodSync(descriptor, mode)
+    const previous = fs.statSync(file, { throwIfNoEntry: false })
+    if (previous && process.getuid() === 0) fs.fchownSync(descriptor, previous.uid, previous.gid)
+    fs.writeFileSync(descriptor, text)
+    fs.fsyncSync(descriptor)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+  fs.renameSync(draft, file)
+}
+
+/** The PEM blocks of a bundle with the text line before each, newest last. */
+export function readBundle (file) {
+  return [...readText(file).matchAll(/(?:Created: .+\n)?-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----\n?/g)]
+    .map(([block]) => ({ block: block.endsWith('\n') ? block : `${block}\n`, kid: thumbprint(block.slice(block.indexOf('-----'))) }))
+}
+
+/** A new RSA key pair as blocks of the two bundles, each under the instant it was made. */
+export function createKeyPair (bits) {
+  const created = `Created: ${new Date().toISOString()}\n`
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
+    modulusLength: bits,
+    publicExponent: 65537,
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' }
+  })
+  const kid = thumbprint(publicKey)
+  return { kid, privateEntry: { block: created + privateKey, kid }, publicEntry: { block: created + publicKey, kid } }
+}
+
+/** The lines of a pepper file, none when there is no file. */
+export function readPepper (file) {
+  return fs.existsSync(file) ? readText(file).split('\n').filter(Boolean) : []
+}
+
+/** One line of a pepper file: 32 random bytes. */
+export function createPepperLine (version) {
+  return `${version}:${randomBytes(32).toString('base64')}`
+}
+
+function readText (file) {
+  try {
+    return fs.readFileSync(file, 'utf8')
+  } catch (err) {
+    throw new KeyFileError(`cannot read ${file} (${err.code})`)
+  }
+}
+
+// RFC 7638, section 3: these members, in this order.
+function thumbprint (pem) {
+  const { e, kty, n } = createPublicKey(pem).export({ format: 'jwk' })
+  return createHash('sha256').update(JSON.stringify({ e, kty, n })).digest('base64url')
+}

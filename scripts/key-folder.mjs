@@ -1,0 +1,74 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { createKeyPair, createPepperLine, KeyFileError, readBundle, readPepper, writeFileAtomically } from './key-files.mjs'
+
+const PRIVATE = 'private.pem'
+const PUBLIC = 'public.pem'
+const PEPPERS = { refresh: 'refresh-token.pepper', password: 'password.pepper' }
+const ALL = [PRIVATE, PUBLIC, ...Object.values(PEPPERS)]
+
+// Signing changes to the newest key only when every verifier has had time to read it, so the one before still signs.
+const PRIVATE_KEYS_KEPT = 2
+const HIGHEST_PEPPER_VERSION = 255
+
+/** Makes every file. Refuses when one of them is there: a pepper that is lost cannot be made again. */
+export function createAll (folder, bits) {
+  const existing = ALL.filter(name => fs.existsSync(path.join(folder, name)))
+  const missing = ALL.filter(name => !existing.includes(name))
+  if (missing.length === 0) throw new KeyFileError(`${folder} has its keys already; use --rotate to add a key pair, --rotate-pepper to add a pepper version`)
+  if (existing.length > 0) throw new KeyFileError(`${folder} holds ${existing.join(', ')} but not ${missing.join(', ')}; restore what is missing from a backup, or move the rest away to start with new keys. A pepper that no hash was made with yet can be added with --rotate-pepper`)
+  fs.mkdirSync(folder, { recursive: true })
+  const { kid, privateEntry, publicEntry } = createKeyPair(bits)
+  for (const name of Object.values(PEPPERS)) writePepper(folder, name, [createPepperLine(1)])
+  writePublic(folder, [publicEntry])
+  writePrivate(folder, [privateEntry])
+  return `Wrote a ${bits}-bit signing key and two peppers to ${folder}.\nkid ${kid}\nBack up the peppers together with the database.\n`
+}
+
+/** Adds a key pair. Running servers pick it up by themselves. */
+export function rotateKey (folder, bits) {
+  const publicEntries = readBundle(path.join(folder, PUBLIC))
+  const privateEntries = readBundle(path.join(folder, PRIVATE))
+  const { kid, privateEntry, publicEntry } = createKeyPair(bits)
+  // Published before it can sign.
+  writePublic(folder, [...publicEntries, publicEntry])
+  writePrivate(folder, [...privateEntries, privateEntry].slice(-PRIVATE_KEYS_KEPT))
+  return `Added a ${bits}-bit signing key to ${folder}; it signs in 60 seconds.\nkid ${kid}\nOne access-token lifetime after that, --drop removes an old key: ${publicEntries.map(entry => entry.kid).join(', ')}\n`
+}
+
+/** Removes one key, public and private. */
+export function dropKey (folder, kid) {
+  const publicEntries = readBundle(path.join(folder, PUBLIC))
+  const privateEntries = readBundle(path.join(folder, PRIVATE))
+  if (![...publicEntries, ...privateEntries].some(entry => entry.kid === kid)) throw new KeyFileError(`no key ${kid} in ${folder}; there are ${publicEntries.map(entry => entry.kid).join(', ')}`)
+  const publicLeft = publicEntries.filter(entry => entry.kid !== kid)
+  const privateLeft = privateEntries.filter(entry => entry.kid !== kid)
+  if (publicLeft.length === 0 || privateLeft.length === 0) throw new KeyFileError(`${kid} is the only key that signs; add another with --rotate first`)
+  // Nothing may be signed with a key that verifiers have forgotten.
+  writePrivate(folder, privateLeft)
+  writePublic(folder, publicLeft)
+  return `Removed the key ${kid}.\nRunning servers forget it within seconds, and access tokens signed with it stop working then.\n`
+}
+
+/** Adds the next version of a pepper, the first when there is no file. */
+export function addPepperVersion (folder, kind) {
+  const name = Object.hasOwn(PEPPERS, kind) ? PEPPERS[kind] : undefined
+  if (name === undefined) throw new KeyFileError('--rotate-pepper takes "refresh" or "password"')
+  const lines = readPepper(path.join(folder, name))
+  const version = Number.parseInt(lines.at(-1)?.split(':')[0] ?? '0', 10) + 1
+  if (!(version <= HIGHEST_PEPPER_VERSION)) throw new KeyFileError(`${name} has no version left after ${HIGHEST_PEPPER_VERSION}`)
+  writePepper(folder, name, [...lines, createPepperLine(version)])
+  return `Added version ${version} to ${path.join(folder, name)}.\nKeep the versions before it, and back the file up together with the database.\n`
+}
+
+function writePrivate (folder, entries) {
+  writeFileAtomically(path.join(folder, PRIVATE), entries.map(({ block }) => block).join('\n'), 0o400)
+}
+
+function writePublic (folder, entries) {
+  writeFileAtomically(path.join(folder, PUBLIC), entries.map(({ block }) => block).join('\n'), 0o644)
+}
+
+function writePepper (folder, name, lines) {
+  writeFileAtomically(path.join(folder, name), `${lines.join('\n')}\n`, 0o400)
+}
