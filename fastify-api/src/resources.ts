@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import {
-  GenerationConfirmer, PostgresRevocationFeed, RevocationSet, checkPostgres, createAccessTokenVerifier, loadPublicKeys
+  GenerationConfirmer, PostgresRevocationFeed, RevocationSet, checkPostgres, confirmGenerations, createAccessTokenVerifier,
+  loadPublicKeys
 } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
 import type { AppResources } from './app.js'
@@ -10,7 +11,6 @@ import { HashingPool } from './auth/hashing-pool.js'
 import { createPasswordHasher } from './auth/passwords.js'
 import { loadPeppers } from './auth/peppers.js'
 import type { ApiConfig } from './config.js'
-import { confirmGenerations } from './db/confirm-generations.js'
 import { createPool } from './db/pool.js'
 
 const POOL_SIZE = 10

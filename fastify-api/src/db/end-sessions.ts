@@ -51,6 +51,6 @@ export async function deleteOldRevocations (db: Queryable, olderThanMs: number, 
   const { rowCount } = await db.query(
     `delete from revocations where sid in
        (select sid from revocations where revoked_at < now() - $1::float8 * interval '1 millisecond'
-         order by revoked_at limit $2 for update skip locked)`, [olderThanMs, batch])
+         order by revoked_at limit $2)`, [olderThanMs, batch])
   return rowCount ?? 0
 }

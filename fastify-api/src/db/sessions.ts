@@ -75,6 +75,6 @@ export async function listLiveSessions (db: Queryable, userId: string): Promise<
 export async function deleteExpiredSessions (db: Queryable, batch: number): Promise<number> {
   const { rowCount } = await db.query(
     `delete from sessions where id in
-       (select id from sessions where expires_at < now() order by expires_at limit $1 for update skip locked)`, [batch])
+       (select id from sessions where expires_at < now() order by expires_at limit $1)`, [batch])
   return rowCount ?? 0
 }

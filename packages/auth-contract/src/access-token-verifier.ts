@@ -39,7 +39,9 @@ export function createAccessTokenVerifier (options: AccessTokenVerifierOptions):
 
   return async accessToken => {
     if (accessToken.length > MAXIMUM_LENGTH || !COMPACT_FORM.test(accessToken)) return refused('malformed')
-    const header = decodeJson(Buffer.from(accessToken.slice(0, accessToken.indexOf('.')), 'base64url'))
+    const segments = accessToken.split('.')
+    if (!segments.every(isCanonicalBase64url)) return refused('malformed')
+    const header = decodeJson(Buffer.from(segments[0]!, 'base64url'))
     if (!isExpectedHeader(header)) return refused('header')
     const key = keys.byKid.get(header.kid)
     if (key === undefined) return refused('unknown_key')
@@ -74,6 +76,11 @@ function isExpectedHeader (header: unknown): header is { alg: string, typ: strin
   if (typeof header !== 'object' || header === null || Object.keys(header).length !== 3) return false
   const { alg, typ, kid } = header as Record<string, unknown>
   return alg === ACCESS_TOKEN_ALGORITHM && typ === ACCESS_TOKEN_TYPE && typeof kid === 'string'
+}
+
+// The last character of a segment can carry bits that decoders drop: one signature would have several spellings.
+function isCanonicalBase64url (segment: string): boolean {
+  return Buffer.from(segment, 'base64url').toString('base64url') === segment
 }
 
 function decodeJson (bytes: Uint8Array): unknown {

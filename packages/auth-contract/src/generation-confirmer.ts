@@ -32,7 +32,7 @@ export class GenerationConfirmer {
     if (generation <= (this.#seen.get(sessionId) ?? 0)) return      // generation 0 has no predecessor
     if (this.#seen.size >= MAXIMUM_REMEMBERED) this.#seen.clear()
     this.#seen.set(sessionId, generation)
-    this.#pending.set(sessionId, generation)
+    this.#pending.set(sessionId, Math.max(generation, this.#pending.get(sessionId) ?? 0))   // what was seen may be forgotten
     this.#timer ??= setTimeout(() => { this.#flushing = this.flush() }, FLUSH_EVERY_MS)
   }
 

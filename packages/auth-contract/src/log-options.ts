@@ -4,10 +4,10 @@ import type { LoggerOptions } from 'pino'
  * Where secrets travel; none of it may reach a log. Redaction is the second net: the first is that request
  * serialisers name what they log, and a URL is logged without its query.
  */
+const SECRET_NAMES = ['password', 'accessToken', 'access', 'refreshToken', 'token', 'ticket', 'cookie', 'set-cookie', 'authorization']
 const SECRET_PATHS = [
-  'password', 'accessToken', 'access', 'refreshToken', 'token', 'cookie', 'authorization',
-  '*.password', '*.accessToken', '*.access', '*.refreshToken', '*.token', '*.cookie', '*.authorization',
-  'req.headers', 'res.headers', 'err.config', 'err.parameters'
+  ...SECRET_NAMES.flatMap(name => [`["${name}"]`, `*["${name}"]`]),
+  'req.headers', 'res.headers', 'err.config', 'err.parameters', 'url', '*.url'
 ]
 
 /** pino options shared by all processes: one JSON object a line, ISO instants, secrets removed. */
@@ -15,10 +15,14 @@ export function logOptions (name: string, level: string): LoggerOptions {
   return {
     name,
     level,
-    redact: { paths: SECRET_PATHS, censor: '[redacted]' },
+    redact: { paths: SECRET_PATHS, censor },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: label => ({ level: label }) }
   }
+}
+
+function censor (value: unknown, path: string[]): string {
+  return path.at(-1) === 'url' && typeof value === 'string' ? pathOf(value) : '[redacted]'
 }
 
 /** A request's path without its query, which may hold a token. */

@@ -9,9 +9,10 @@ export const MINIMUM_POSTGRES_MAJOR = 15
  * @throws {StartupError} unreachable, refused, older than 15, or without the tables of this version
  */
 export async function checkPostgres (setting: string, connectionString: string): Promise<void> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5000, query_timeout: 5000 })
-  client.on('error', () => {})
+  let client: pg.Client | undefined
   try {
+    client = new pg.Client({ connectionString, connectionTimeoutMillis: 5000, query_timeout: 5000 })   // reads the string, and may refuse it
+    client.on('error', () => {})
     await client.connect()
     const { rows } = await client.query<{ version: number, migrated: boolean }>(
       "select current_setting('server_version_num')::int as version, to_regclass('public.revocations') is not null as migrated")
@@ -24,6 +25,6 @@ export async function checkPostgres (setting: string, connectionString: string):
     const { code, message } = err as NodeJS.ErrnoException
     throw new StartupError(`${setting}: cannot use PostgreSQL (${code ?? message}); check that it runs and that the address and the password are right`)
   } finally {
-    await client.end().catch(() => {})
+    await client?.end().catch(() => {})
   }
 }

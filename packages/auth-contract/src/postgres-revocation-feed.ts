@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
-import { isRevocation, type Revocation } from './revocation.js'
+import { toRevocation, type Revocation } from './revocation.js'
 import type { RevocationFeed } from './revocation-feed.js'
 import type { RevocationSet } from './revocation-set.js'
 
@@ -50,7 +50,14 @@ export class PostgresRevocationFeed implements RevocationFeed {
 
   /** @throws {Error} when the first read fails: a process that does not know what has ended must not start */
   async start (): Promise<void> {
-    await this.#connectAndRead()
+    const firstRead = this.#connectAndRead()
+    this.#running = firstRead.catch(() => {})
+    try {
+      await firstRead
+    } catch (err) {
+      await this.close()
+      throw err
+    }
     this.#schedule(READ_EVERY_MS)
   }
 
@@ -66,11 +73,15 @@ export class PostgresRevocationFeed implements RevocationFeed {
   }
 
   #schedule (delayMs: number): void {
+    clearTimeout(this.#timer)
     if (this.#closed) return
-    this.#timer = setTimeout(() => { this.#running = this.#tick() }, delayMs)
+    // One timer, and one read after the other: a connection can break while a read is under way, and both ask for
+    // the next read. Two loops would live on beside each other, and close() would stop only one.
+    this.#timer = setTimeout(() => { this.#running = this.#running.then(() => this.#tick()) }, delayMs)
   }
 
   async #tick (): Promise<void> {
+    if (this.#closed) return
     try {
       await this.#connectAndRead()
       if (this.#failures > 0) this.#options.log.info({ failures: this.#failures }, 'revocation feed is back')
@@ -88,11 +99,12 @@ export class PostgresRevocationFeed implements RevocationFeed {
 
   async #connectAndRead (): Promise<void> {
     const client = this.#client ?? await this.#connect()
+    const askedAt = performance.now()
     const { rows } = await client.query<Revocation & { readAt: string }>(
       { name: 'read-revocations', text: READ_NEWER_ROWS, values: [this.#lastReadAt] })
-    for (const { readAt, ...row } of rows) if (isRevocation(row)) this.#options.revocations.apply(row)
+    for (const { readAt, ...row } of rows) this.#apply(row)
     this.#lastReadAt = rows[0]!.readAt
-    this.#lastSuccess = performance.now()
+    this.#lastSuccess = askedAt
     this.#options.revocations.prune()
   }
 
@@ -116,8 +128,13 @@ export class PostgresRevocationFeed implements RevocationFeed {
   #applyNotification (payload: string | undefined): void {
     let row: unknown
     try { row = JSON.parse(payload ?? '') } catch { row = undefined }
-    if (isRevocation(row)) this.#options.revocations.apply(row)
-    else this.#options.log.error('a revocation notification could not be read')
+    if (!this.#apply(row)) this.#options.log.error('a revocation notification could not be read')
+  }
+
+  #apply (row: unknown): boolean {
+    const revocation = toRevocation(row)
+    if (revocation !== undefined) this.#options.revocations.apply(revocation)
+    return revocation !== undefined
   }
 
   #onConnectionLost (client: pg.Client, err: Error): void {
@@ -125,7 +142,6 @@ export class PostgresRevocationFeed implements RevocationFeed {
     this.#options.log.warn({ err }, 'revocation feed connection broke')
     this.#client = undefined
     client.end().catch(() => {})
-    clearTimeout(this.#timer)
     this.#schedule(0)
   }
 

@@ -35,6 +35,9 @@ export async function loadPublicKeys (path: string): Promise<PublicKeys> {
 /** @throws {Error} naming what is wrong with the bundle */
 export async function importPublicKeys (bundle: string): Promise<PublicKeys> {
   const blocks = parsePemBundle(bundle)
+  // A block that the parser passes over as commentary would be a key that silently does not count.
+  const announced = bundle.match(/-----BEGIN /g)?.length ?? 0
+  if (announced !== blocks.length) throw new Error('a PEM block is damaged or has no plain base64 body')
   if (blocks.length === 0) throw new Error('no PEM block found')
   const byKid = new Map<string, CryptoKey>()
   const keys: PublicJwk[] = []

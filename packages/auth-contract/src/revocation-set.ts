@@ -33,8 +33,10 @@ export class RevocationSet {
 
   /** Adds one ended session and tells the listeners, in this tick, unless it was known already. */
   apply (revocation: Revocation): void {
-    if (this.#bySessionId.has(revocation.sid) || revocation.revokedAt < this.#now() - this.#horizonMs) return
-    this.#bySessionId.set(revocation.sid, revocation)
+    const now = this.#now()
+    if (this.#bySessionId.has(revocation.sid) || revocation.revokedAt < now - this.#horizonMs) return
+    // An instant far ahead, from a clock that was wrong, would keep prune from ever getting past it.
+    this.#bySessionId.set(revocation.sid, revocation.revokedAt > now ? { ...revocation, revokedAt: now } : revocation)
     for (const listener of this.#listeners) listener(revocation)
   }
 

@@ -17,6 +17,16 @@ export type Revocation = Static<typeof Revocation>
 
 const checker = Compile(Revocation)
 
+/**
+ * Reads one row or notification. A reason this version does not know, from a newer one or by hand, counts as
+ * `admin`: the session has ended whatever the word for it.
+ */
+export function toRevocation (value: unknown): Revocation | undefined {
+  if (isRevocation(value)) return value
+  const renamed = typeof value === 'object' && value !== null ? { ...value, reason: 'admin' } : value
+  return isRevocation(renamed) && typeof (value as { reason?: unknown }).reason === 'string' ? renamed : undefined
+}
+
 export function isRevocation (value: unknown): value is Revocation {
   return checker.Check(value)
 }

@@ -1,0 +1,44 @@
+import { CLOSE } from '@fastify-uws-auth/auth-contract'
+import { refuse, type Refusal } from './admission.js'
+
+/** Name of the subprotocol; offering it is optional. */
+export const SUBPROTOCOL = 'auth.v1'
+
+/** What matters of an upgrade request; a header that was sent twice is there twice. */
+export interface UpgradeRequest {
+  /** Without the question mark. */
+  query: string
+  authorization: readonly string[]
+  origin: readonly string[]
+  /** Sec-WebSocket-Version. */
+  version: string
+}
+
+export interface UpgradePolicy {
+  allowedOrigins: readonly string[]
+  allowQueryToken: boolean
+}
+
+export type UpgradeDecision = { kind: 'credential', accessToken: string } | Refusal
+
+// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1).
+const BEARER = /^bearer +([^ ]+)$/i
+
+/**
+ * Finds the access token of an upgrade request: in exactly one of its carriers. Two of them, even equal ones, are
+ * refused, so that nobody and no proxy in between can disagree about which one counts.
+ */
+export function readCredential ({ query, authorization, origin, version }: UpgradeRequest, { allowedOrigins, allowQueryToken }: UpgradePolicy): UpgradeDecision {
+  if (version !== '13') return refuse('upgrade_required', CLOSE.badRequest, 'bad_request')
+  if (origin.some(value => !allowedOrigins.includes(value))) return refuse('origin_not_allowed', CLOSE.forbidden, 'forbidden')
+  const queryTokens = new URLSearchParams(query).getAll('token')
+  if (queryTokens.length + authorization.length > 1) return refuse('invalid_request', CLOSE.badRequest, 'bad_request')
+  if (queryTokens.length === 1 && !allowQueryToken) return refuse('invalid_request', CLOSE.badRequest, 'bad_request')
+  const accessToken = queryTokens[0] ?? BEARER.exec(authorization[0] ?? '')?.[1]
+  return accessToken === undefined ? refuse('invalid_token', CLOSE.invalidToken, 'invalid_token') : { kind: 'credential', accessToken }
+}
+
+/** True when the request comes from a page that may connect: its script cannot read an HTTP refusal. */
+export function comesFromAllowedPage ({ origin }: UpgradeRequest, { allowedOrigins }: UpgradePolicy): boolean {
+  return origin.length === 1 && allowedOrigins.includes(origin[0]!)
+}
