@@ -1,0 +1,52 @@
+// Writes docs/configuration.md from the settings' schemas. With --check it compares instead.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { ApiConfig } from '../fastify-api/dist/config.js'
+import { WorkerConfig } from '../fastify-api/dist/worker-config.js'
+import { LocalModeSettings } from '../packages/local-mode/dist/settings.js'
+import { SocketConfig } from '../uws-server/dist/config.js'
+
+const file = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))
+
+const INTRODUCTION = `# Configuration
+
+Environment variables. An empty one counts as not set. Every setting is checked at start, and all mistakes are listed at
+once. Durations are \`900\` (seconds), \`20s\`, \`15m\`, \`12h\` or \`7d\`.
+
+\`./start.sh\` sets what the parts need to find each other and passes everything else on. This page is written by
+\`npm run docs\`.
+`
+
+const SECTIONS = [
+  ['Local mode', LocalModeSettings],
+  ['API', ApiConfig],
+  ['Worker', WorkerConfig],
+  ['Socket server', SocketConfig]
+]
+
+function section ([title, schema]) {
+  const rows = Object.entries(schema.properties)
+    .sort(([a], [b]) => a.localeCompare(b, 'en'))
+    .map(([name, property]) => `| \`${name}\` | ${defaultOf(schema, name, property)} | ${property.description ?? ''}${limitsOf(property)} |`)
+  return `\n## ${title}\n\n| setting | default | meaning |\n|---|---|---|\n${rows.join('\n')}\n`
+}
+
+function defaultOf (schema, name, property) {
+  if (property.default !== undefined) return `\`${property.default}\``
+  return schema.required?.includes(name) ? 'required' : ''
+}
+
+function limitsOf ({ durationRange, enum: values, minimum, exclusiveMinimum, maximum }) {
+  if (durationRange) return ` (${durationRange[0]} to ${durationRange[1]})`
+  if (values) return ` (${values.join(', ')})`
+  if (maximum === undefined) return ''
+  return ` (${minimum ?? `above ${exclusiveMinimum}`} to ${maximum})`
+}
+
+const text = INTRODUCTION + SECTIONS.map(section).join('')
+if (!process.argv.includes('--check')) {
+  writeFileSync(file, text)
+} else if (readFileSync(file, 'utf8') !== text) {
+  process.stderr.write('docs/configuration.md does not say what the settings say; run npm run docs\n')
+  process.exitCode = 1
+}
