@@ -74,9 +74,10 @@ t.test('audience: the exact string, or a list that contains it', async t => {
 })
 
 t.test('exp has no tolerance', async t => {
-  const claims = { ...goodClaims(), iat: NOW - 900, exp: NOW }
+  const sid = randomUUID()
+  const claims = { iat: NOW - 900, exp: NOW, sid }
   const token = await mintAccessToken(keys, claims)
-  t.match(await verify(token), { kind: 'expired', principal: { sessionId: claims['sid'], expiresAt: NOW } }, 'zero seconds late')
+  t.match(await verify(token), { kind: 'expired', principal: { sessionId: sid, expiresAt: NOW } }, 'zero seconds late')
   const before = await createTestVerifier(keys, { now: () => NOW * 1000 - 1 })
   t.match(await before(token), { kind: 'verified' }, 'a millisecond early')
   t.match(await verifyClaims({ iat: NOW - 90_000, exp: NOW - 89_990 }), { kind: 'expired' }, 'a day late')
@@ -117,6 +118,6 @@ t.test('of a repeated claim the last counts', async t => {
 })
 
 t.test('claims beyond ours are carried along unread', async t => {
-  const { principal } = await verifyClaims({ role: 'admin', scope: '*', subject: 'somebody' }) as { principal: Record<string, unknown> }
-  t.strictSame(Object.keys(principal).sort(), ['amr', 'authTime', 'expiresAt', 'issuedAt', 'issuer', 'refreshGeneration', 'sessionId', 'subject', 'tokenId'])
+  const verification = await verifyClaims({ role: 'admin', scope: '*', subject: 'somebody' })
+  t.strictSame('principal' in verification && Object.keys(verification.principal).sort(), ['amr', 'authTime', 'expiresAt', 'issuedAt', 'issuer', 'refreshGeneration', 'sessionId', 'subject', 'tokenId'])
 })

@@ -35,17 +35,17 @@ t.test('alg none, unsigned or with anything for a signature', async t => {
 
 t.test('the public key is no shared secret', async t => {
   const secrets: Record<string, string | Buffer | KeyObject> = {
-    'PEM': keys.publicPem,
+    PEM: keys.publicPem,
     'PEM without its last line feed': keys.publicPem.trimEnd(),
     'PEM behind a space': ` ${keys.publicPem}`,
     'PEM with CRLF': keys.publicPem.replaceAll('\n', '\r\n'),
-    'DER': createPublicKey(keys.publicPem).export({ format: 'der', type: 'spki' }),
+    DER: createPublicKey(keys.publicPem).export({ format: 'der', type: 'spki' }),
     'PKCS#1 DER': createPublicKey(keys.publicPem).export({ format: 'der', type: 'pkcs1' }),
-    'JWK': JSON.stringify(publicJwk),
-    'modulus': Buffer.from(publicJwk.n!, 'base64url'),
+    JWK: JSON.stringify(publicJwk),
+    modulus: Buffer.from(publicJwk.n!, 'base64url'),
     'modulus as text': publicJwk.n!,
-    'kid': keys.kid,
-    'nothing': ''
+    kid: keys.kid,
+    nothing: ''
   }
   for (const [name, secret] of Object.entries(secrets)) {
     for (const [alg, hash] of [['HS256', 'sha256'], ['HS384', 'sha384'], ['RS256', 'sha256']] as const) {
@@ -137,12 +137,12 @@ t.test('other algorithms of the same or another key, under our header', async t 
   const { privateKey: ec } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const { privateKey: ed25519 } = generateKeyPairSync('ed25519')
   const signatures: Record<string, Buffer> = {
-    'RS384': sign('RSA-SHA384', data, keys.privatePem),
-    'RS512': sign('RSA-SHA512', data, keys.privatePem),
+    RS384: sign('RSA-SHA384', data, keys.privatePem),
+    RS512: sign('RSA-SHA512', data, keys.privatePem),
     'RSA with SHA-1': sign('RSA-SHA1', data, keys.privatePem),
-    'PS256': sign('RSA-SHA256', data, { key: keys.privatePem, padding: 6, saltLength: 32 }),
-    'ES256': sign('SHA256', data, { key: ec, dsaEncoding: 'ieee-p1363' }),
-    'EdDSA': sign(null, data, ed25519),
+    PS256: sign('RSA-SHA256', data, { key: keys.privatePem, padding: 6, saltLength: 32 }),
+    ES256: sign('SHA256', data, { key: ec, dsaEncoding: 'ieee-p1363' }),
+    EdDSA: sign(null, data, ed25519),
     'another RSA key': sign('RSA-SHA256', data, stranger.privatePem)
   }
   for (const [name, signature] of Object.entries(signatures)) {

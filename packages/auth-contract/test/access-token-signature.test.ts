@@ -64,8 +64,8 @@ t.test('signatures that no private key made', async t => {
   const good = signBlock(encode({}))
   const plusModulus = (BigInt(`0x${good.toString('hex')}`) + BigInt(`0x${modulus.toString('hex')}`)).toString(16)
   const signatures: Record<string, Buffer> = {
-    'zero': Buffer.alloc(KEY_BYTES),
-    'one': Buffer.concat([Buffer.alloc(KEY_BYTES - 1), Buffer.from([1])]),
+    zero: Buffer.alloc(KEY_BYTES),
+    one: Buffer.concat([Buffer.alloc(KEY_BYTES - 1), Buffer.from([1])]),
     'the modulus': modulus,
     'the encoded block itself': encode({}),
     'all ones': Buffer.alloc(KEY_BYTES, 0xff),
@@ -75,7 +75,7 @@ t.test('signatures that no private key made', async t => {
     'the last byte missing': good.subarray(0, -1),
     'the first byte missing': good.subarray(1),
     'one byte': Buffer.from([1]),
-    'twice': Buffer.concat([good, good]),
+    twice: Buffer.concat([good, good]),
     'the digest': digest
   }
   for (const [name, signature] of Object.entries(signatures)) {
