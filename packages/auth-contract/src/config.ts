@@ -17,7 +17,9 @@ export function loadConfig<Schema extends TObject> (schema: Schema, env: NodeJS.
     const loaded = envSchema({ schema: { ...schema }, data, env: false, ajv: { customOptions: createAjv } })
     return Value.Decode(schema, loaded as Static<Schema>)
   } catch (err) {
-    const mistakes = (err as { errors?: ErrorObject[] }).errors
+    // ajv makes Infinity of "1e999" and lets it pass; the decoder does not, and its error holds all values.
+    const { errors, cause } = err as { errors?: ErrorObject[], cause?: { errors?: ErrorObject[] } }
+    const mistakes = errors ?? cause?.errors
     if (!Array.isArray(mistakes)) throw err
     throw new StartupError(mistakes.map(describe).join('\n'))
   }

@@ -8,12 +8,12 @@ export function defaultOrigins (port: number): string[] {
 
 /**
  * Reads a comma-separated list. Each entry must be an origin exactly as browsers send it (RFC 6454, section 6.2):
- * no path, no trailing slash, no default port.
+ * no path, no trailing slash, no default port, no wildcard.
  * @throws {RangeError} naming the entry that is not one
  */
 export function parseOrigins (list: string): string[] {
   return list.split(',').map(entry => entry.trim()).filter(entry => entry !== '').map(entry => {
-    if (!URL.canParse(entry) || new URL(entry).origin !== entry) throw new RangeError(`"${entry}" is not an origin such as https://app.example.com`)
+    if (!URL.canParse(entry) || new URL(entry).origin !== entry || entry.includes('*')) throw new RangeError(`"${entry}" is not an origin such as https://app.example.com`)
     return entry
   })
 }
