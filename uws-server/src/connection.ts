@@ -154,9 +154,21 @@ export class Connection implements Deadline {
     }
     if (this.state === 'grace') return this.#sendError('token_expired', 'The access token has expired: send reauth with a new one', { retryable: true }, message.id)
     switch (message.type) {
-      case 'echo': return this.#send({ type: 'echo', payload: message.payload }, message.id)
+      case 'echo': return this.#echo(message, arrivedAt)
       case 'bye': return this.#close(CLOSE.normal, 'bye')
     }
+  }
+
+  // Reading JSON does not recurse, writing it does: a few thousand brackets pass the one and exhaust the stack in the
+  // other, and what is thrown here would end the process.
+  #echo ({ payload, id }: Extract<ClientMessage, { type: 'echo' }>, arrivedAt: number): void {
+    let text: string
+    try {
+      text = serializeFrame({ type: 'echo', payload }, id)
+    } catch {
+      return this.#handleMalformed('the payload is nested too deeply', id, arrivedAt)
+    }
+    this.#sendText(text)
   }
 
   #handleMalformed (detail: string, id: string | undefined, arrivedAt: number): void {
@@ -242,8 +254,12 @@ export class Connection implements Deadline {
   }
 
   #send (message: ServerMessage, id?: string): void {
+    this.#sendText(serializeFrame(message, id))
+  }
+
+  #sendText (text: string): void {
     if (this.#closed) return
-    const waitingBytes = this.#transport.send(serializeFrame(message, id))
+    const waitingBytes = this.#transport.send(text)
     if (waitingBytes > SLOW_CONSUMER_BYTES) this.#close(CLOSE.slowConsumer, 'slow_consumer')
   }
 

@@ -30,7 +30,7 @@ const BEARER = /^bearer +([^ ]+)$/i
  */
 export function readCredential ({ query, authorization, origin, version }: UpgradeRequest, { allowedOrigins, allowQueryToken }: UpgradePolicy): UpgradeDecision {
   if (version !== '13') return refuse('upgrade_required', CLOSE.badRequest, 'bad_request')
-  if (origin.some(value => !allowedOrigins.includes(value))) return refuse('origin_not_allowed', CLOSE.forbidden, 'forbidden')
+  if (origin.length > 1 || origin.some(value => !allowedOrigins.includes(value))) return refuse('origin_not_allowed', CLOSE.forbidden, 'forbidden')
   const queryTokens = new URLSearchParams(query).getAll('token')
   if (queryTokens.length + authorization.length > 1) return refuse('invalid_request', CLOSE.badRequest, 'bad_request')
   if (queryTokens.length === 1 && !allowQueryToken) return refuse('invalid_request', CLOSE.badRequest, 'bad_request')
@@ -38,7 +38,10 @@ export function readCredential ({ query, authorization, origin, version }: Upgra
   return accessToken === undefined ? refuse('invalid_token', CLOSE.invalidToken, 'invalid_token') : { kind: 'credential', accessToken }
 }
 
-/** True when the request comes from a page that may connect: its script cannot read an HTTP refusal. */
-export function comesFromAllowedPage ({ origin }: UpgradeRequest, { allowedOrigins }: UpgradePolicy): boolean {
-  return origin.length === 1 && allowedOrigins.includes(origin[0]!)
+/**
+ * True when the request comes from a page that may connect: its script cannot read an HTTP refusal. Another version of
+ * the protocol is never accepted, not even to be closed (RFC 6455, section 4.2.2); browsers speak 13.
+ */
+export function comesFromAllowedPage ({ origin, version }: UpgradeRequest, { allowedOrigins }: UpgradePolicy): boolean {
+  return version === '13' && origin.length === 1 && allowedOrigins.includes(origin[0]!)
 }
