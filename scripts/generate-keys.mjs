@@ -42,10 +42,14 @@ function main () {
   return createAll(folder, bits)
 }
 
+function describe (err) {
+  if (err instanceof KeyFileError || err.code?.startsWith('ERR_PARSE_ARGS')) return err.message
+  return err.syscall && err.path ? `cannot write ${err.path} (${err.code})` : err.stack
+}
+
 try {
   process.stdout.write(main())
 } catch (err) {
-  const expected = err instanceof KeyFileError || err.code?.startsWith('ERR_PARSE_ARGS')
-  process.stderr.write(`generate-keys: ${expected ? err.message : err.stack}\n`)
+  process.stderr.write(`generate-keys: ${describe(err)}\n`)
   process.exitCode = 1
 }

@@ -24,15 +24,19 @@ export function writeFileAtomically (file, text, mode) {
   fs.renameSync(draft, file)
 }
 
-/** The PEM blocks of a bundle with the text line before each, newest last. */
+/** The PEM blocks of a bundle with the text line before each, newest last. Without that line, `created` is an invalid date. */
 export function readBundle (file) {
-  return [...readText(file).matchAll(/(?:Created: .+\n)?-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----\n?/g)]
-    .map(([block]) => ({ block: block.endsWith('\n') ? block : `${block}\n`, kid: thumbprint(block.slice(block.indexOf('-----'))) }))
+  return [...readText(file).matchAll(/(?:Created: (.+)\n)?-----BEGIN ([A-Z ]+)-----[^-]+-----END \2-----\n?/g)].map(([block, created]) => ({
+    block: block.endsWith('\n') ? block : `${block}\n`,
+    kid: thumbprint(block.slice(block.indexOf('-----'))),
+    created: new Date(created ?? NaN)
+  }))
 }
 
 /** A new RSA key pair as blocks of the two bundles, each under the instant it was made. */
 export function createKeyPair (bits) {
-  const created = `Created: ${new Date().toISOString()}\n`
+  const created = new Date()
+  const heading = `Created: ${created.toISOString()}\n`
   const { privateKey, publicKey } = generateKeyPairSync('rsa', {
     modulusLength: bits,
     publicExponent: 65537,
@@ -40,7 +44,7 @@ export function createKeyPair (bits) {
     publicKeyEncoding: { type: 'spki', format: 'pem' }
   })
   const kid = thumbprint(publicKey)
-  return { kid, privateEntry: { block: created + privateKey, kid }, publicEntry: { block: created + publicKey, kid } }
+  return { kid, privateEntry: { block: heading + privateKey, kid, created }, publicEntry: { block: heading + publicKey, kid, created } }
 }
 
 /** The lines of a pepper file, none when there is no file. */

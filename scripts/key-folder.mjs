@@ -7,8 +7,8 @@ const PUBLIC = 'public.pem'
 const PEPPERS = { refresh: 'refresh-token.pepper', password: 'password.pepper' }
 const ALL = [PRIVATE, PUBLIC, ...Object.values(PEPPERS)]
 
-// Signing changes to the newest key only when every verifier has had time to read it, so the one before still signs.
-const PRIVATE_KEYS_KEPT = 2
+// A new key is published this long before it signs; the API waits as long.
+const PUBLICATION_MS = 60_000
 const HIGHEST_PEPPER_VERSION = 255
 
 /** Makes every file. Refuses when one of them is there: a pepper that is lost cannot be made again. */
@@ -32,8 +32,14 @@ export function rotateKey (folder, bits) {
   const { kid, privateEntry, publicEntry } = createKeyPair(bits)
   // Published before it can sign.
   writePublic(folder, [...publicEntries, publicEntry])
-  writePrivate(folder, [...privateEntries, privateEntry].slice(-PRIVATE_KEYS_KEPT))
+  writePrivate(folder, [...stillSigning(privateEntries), privateEntry])
   return `Added a ${bits}-bit signing key to ${folder}; it signs in 60 seconds.\nkid ${kid}\nOne access-token lifetime after that, --drop removes an old key: ${publicEntries.map(entry => entry.kid).join(', ')}\n`
+}
+
+// The newest key that has been published long enough signs until the ones after it have been, too.
+function stillSigning (entries) {
+  const latest = entries.findLastIndex(({ created }) => !(created.getTime() + PUBLICATION_MS > Date.now()))
+  return entries.slice(Math.max(latest, 0))
 }
 
 /** Removes one key, public and private. */

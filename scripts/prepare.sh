@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Sourced by start.sh and test.sh, which set "root": brings a checkout to where its programs can run.
+: "${root:?}"
 
 fail() {
   echo "$1" >&2
@@ -27,9 +28,19 @@ install_if_needed() {
   if [ -e "$installed" ] && [ ! "$root/package-lock.json" -nt "$installed" ]; then return; fi
   command -v npm > /dev/null || fail 'npm is not installed; it comes with Node.js from https://nodejs.org, or as a package of its own.'
   echo 'Installing the npm packages: half a minute, once ...'
-  # npm keeps its downloads below HOME, which some build machines leave empty.
-  if [ -z "${HOME:-}" ]; then export HOME="$root/node_modules/.home"; fi
-  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error) || fail 'npm ci failed; what it said is above.'
+  run_npm ci --no-audit --no-fund --loglevel=error || fail 'npm ci failed; what it said is above.'
+}
+
+# npm keeps its downloads and logs below HOME, which some build machines and service accounts do not have.
+run_npm() {
+  local home="${HOME:-}" substitute='' status=0
+  if [ ! -d "$home" ] || [ ! -w "$home" ]; then
+    substitute="$(mktemp -d)"
+    home="$substitute"
+  fi
+  (cd "$root" && HOME="$home" npm "$@") || status=$?
+  if [ -n "$substitute" ]; then rm -rf "$substitute"; fi
+  return "$status"
 }
 
 build_if_needed() {
@@ -49,6 +60,6 @@ build_if_needed() {
   echo 'Building ...'
   # From before the build, so that a file saved while it runs is built the next time.
   touch "$begun"
-  (cd "$root" && npm run --silent build) || fail 'The build failed; what the compiler said is above.'
+  run_npm run --silent build || fail 'The build failed; what the compiler said is above.'
   mv "$begun" "$stamp"
 }

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
+import { StartupError } from '@fastify-uws-auth/auth-contract'
 import pg from 'pg'
 import { DATABASE_ROLES, type Credentials } from './credentials.js'
 import { PROJECT_FOLDER } from './project-folder.js'
+
+const CONNECT_WITHIN_MS = 5000
 
 /**
  * Makes the database when it is absent, and its least-privilege roles, and gives those their passwords. Doing it
@@ -23,8 +26,21 @@ export async function prepareDatabase (adminUrl: string, database: string, crede
   })
 }
 
+/**
+ * Proves that a connection string leads to a PostgreSQL.
+ * @param setting the name the sentence blames
+ * @throws {StartupError} when it does not answer, or refuses
+ */
+export async function checkConnection (setting: string, connectionString: string): Promise<void> {
+  await withClient(connectionString, async () => {}).catch((err: NodeJS.ErrnoException) => {
+    throw new StartupError(`${setting}: cannot use PostgreSQL (${err.code ?? err.message}); check that it runs and that the address and the password are right`)
+  })
+}
+
 async function withClient (connectionString: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({ connectionString, application_name: 'prepare-database' })
+  const client = new pg.Client({ connectionString, application_name: 'prepare-database', connectionTimeoutMillis: CONNECT_WITHIN_MS })
+  // A connection that is lost also fails the query that runs, and that is enough.
+  client.on('error', () => {})
   await client.connect()
   try {
     await work(client)

@@ -22,6 +22,8 @@ export interface EmbeddedPostgresOptions {
   settings?: Readonly<Record<string, string>>
   /** Called with each line by which PostgreSQL tells of trouble. */
   onMessage?: (line: string) => void
+  /** Ends a start that is not ready yet. */
+  giveUp?: AbortSignal
 }
 
 export interface EmbeddedPostgres {
@@ -37,9 +39,9 @@ export interface EmbeddedPostgres {
 /**
  * Runs a real PostgreSQL on 127.0.0.1, with its data in `dataDir/postgres`, kept between runs. Passwords are
  * generated. It does not outlive this process, however this process ends. Root gets it as another user.
- * @throws {StartupError} when another process runs one on the same folder, or it cannot run here
+ * @throws {StartupError} when another process runs one on the same folder, it cannot run here, or was asked to give up
  */
-export async function startEmbeddedPostgres ({ dataDir, port, settings = {}, onMessage = () => {} }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres ({ dataDir, port, settings = {}, onMessage = () => {}, giveUp = new AbortController().signal }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = lockFolder(dataDir)
   try {
@@ -49,9 +51,9 @@ export async function startEmbeddedPostgres ({ dataDir, port, settings = {}, onM
     const user = choosePostgresUser(folder)
     const binaries = preparePostgresBinaries(dataDir, user)
     if (exists) await stopOrphan(folder)
-    else await createCluster({ folder, binaries, user, password: credentials.postgres, durable: settings['fsync'] !== 'off' })
+    else await createCluster({ folder, binaries, user, password: credentials.postgres, durable: settings['fsync'] !== 'off', giveUp })
 
-    const { server, port: actual } = await startPersistently(port, { folder, binaries, user, settings: { max_connections: '100', ...settings }, onMessage })
+    const { server, port: actual } = await startPersistently(port, { folder, binaries, user, settings: { max_connections: '100', ...settings }, onMessage, giveUp })
     lock.publishPort(actual)
     const exited = server.exited.finally(() => lock.release())
     return { adminUrl: connectionString(credentials, 'postgres', actual, 'postgres'), port: actual, credentials, exited, stop: () => server.stop() }

@@ -1,4 +1,4 @@
-import { prepareDatabase } from './database.js'
+import { checkConnection, prepareDatabase } from './database.js'
 import { connectionString, startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js'
 import type { PrintLine } from './log-printer.js'
 import type { PartDatabases } from './part-environment.js'
@@ -18,32 +18,38 @@ export interface LocalDatabase {
 /**
  * The database of local mode: the one of DATABASE_URL, or an embedded PostgreSQL that is started again on the same
  * port when it crashes.
- * @throws {StartupError} when the embedded one cannot run
+ * @param signal ends the start of an embedded one that is not ready yet
+ * @throws {StartupError} when there is no database to work with
  */
-export async function startLocalDatabase ({ DATA_DIR: dataDir, DATABASE_URL: url }: LocalModeSettings, print: PrintLine): Promise<LocalDatabase> {
-  if (url !== undefined) return { ownerUrl: url, urls: { api: url, worker: url, ws: url }, stop: async () => {} }
+export async function startLocalDatabase ({ DATA_DIR: dataDir, DATABASE_URL: url }: LocalModeSettings, print: PrintLine, signal?: AbortSignal): Promise<LocalDatabase> {
+  if (url !== undefined) {
+    await checkConnection('DATABASE_URL', url)
+    return { ownerUrl: url, urls: { api: url, worker: url, ws: url }, stop: async () => {} }
+  }
 
   let first: EmbeddedPostgres | undefined
   const supervised = new Supervised({
-    launch: async () => {
-      const started = await startEmbeddedPostgres({ dataDir, port: first?.port, onMessage: line => print(line, 'stderr') })
+    launch: async giveUp => {
+      const started = await startEmbeddedPostgres({ dataDir, port: first?.port, onMessage: line => print(line, 'stderr'), giveUp })
       first ??= started
       return started
     },
     onCrash: (reason, ms) => print(`ended (${reason}); starting it again in ${ms / 1000} s`, 'stderr')
   })
-  await supervised.start()
+  const stop = () => supervised.stop()
+  signal?.addEventListener('abort', stop, { once: true })
+  await supervised.start().finally(() => signal?.removeEventListener('abort', stop))
   const { adminUrl, port, credentials } = first!
   try {
     await prepareDatabase(adminUrl, DATABASE_NAME, credentials)
   } catch (err) {
-    await supervised.stop()
+    await stop()
     throw err
   }
   const urlOf = (role: keyof typeof credentials) => connectionString(credentials, role, port, DATABASE_NAME)
   return {
     ownerUrl: urlOf('auth_owner'),
     urls: { api: urlOf('api'), worker: urlOf('worker'), ws: urlOf('ws') },
-    stop: () => supervised.stop()
+    stop
   }
 }

@@ -44,7 +44,7 @@ export async function runLocalMode ({ settings, env, scripts, onReady, signal }:
     await checkPortIsFree('API_PORT', settings.HOST, settings.API_PORT)
     await checkPortIsFree('WS_PORT', settings.HOST, settings.WS_PORT)
     lock = lockDataDir(settings.DATA_DIR)
-    database = await startLocalDatabase(settings, print.postgres)
+    database = await startLocalDatabase(settings, print.postgres, signal)
     signal.throwIfAborted()
     await migrate(database.ownerUrl).catch((err: NodeJS.ErrnoException) => {
       throw new StartupError(`DATABASE_URL: cannot migrate the database (${err.code ?? 'error'}: ${err.message})`)

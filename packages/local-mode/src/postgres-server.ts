@@ -34,6 +34,7 @@ export interface PostgresServerOptions {
   settings: Readonly<Record<string, string>>
   /** Called with each line that tells of trouble. */
   onMessage: (line: string) => void
+  giveUp: AbortSignal
 }
 
 /** PostgreSQL did not come up; the message is its own last line about it. */
@@ -50,9 +51,10 @@ export interface PostgresServer {
 
 /**
  * Starts PostgreSQL in a process group of its own and resolves when it accepts connections.
- * @throws {PostgresServerError} when it ends instead
+ * @throws {PostgresServerError} when it ends instead, because it cannot run or was asked to give up
  */
-export async function startPostgresServer ({ folder, binaries, user, port, settings, onMessage }: PostgresServerOptions): Promise<PostgresServer> {
+export async function startPostgresServer ({ folder, binaries, user, port, settings, onMessage, giveUp }: PostgresServerOptions): Promise<PostgresServer> {
+  giveUp.throwIfAborted()
   const options = Object.entries({ ...settings, ...FIXED_SETTINGS }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const child = lendFolder(folder, user, (dataPath, descriptor) => spawn('/bin/sh',
     ['-c', WATCHED, path.join(binaries, 'bin/postgres'), '-D', dataPath, '-p', String(port), ...options],
@@ -66,8 +68,11 @@ export async function startPostgresServer ({ folder, binaries, user, port, setti
       resolve(signal ?? `exit code ${code}`)
     })
   })
-  await untilReady(child, onMessage, exited)
-  return { exited, stop: () => stopServer(child, exited) }
+  const stop = () => stopServer(child, exited)
+  // After a crash it may have much to read again before it is ready.
+  giveUp.addEventListener('abort', stop, { once: true })
+  await untilReady(child, onMessage, exited).finally(() => giveUp.removeEventListener('abort', stop))
+  return { exited, stop }
 }
 
 async function untilReady (child: ChildProcess, onMessage: (line: string) => void, exited: Promise<string>): Promise<void> {
