@@ -2,6 +2,8 @@ import type { RevocationReason } from './revocation.js'
 
 /** Longest `id` of a message, in characters. */
 const MAXIMUM_ID_LENGTH = 64
+/** Deepest payload. The 8,000 levels that fit a message would exhaust the stack when they are written again. */
+const MAXIMUM_DEPTH = 64
 
 export type ClientMessage =
   | { type: 'ping', id?: string }
@@ -35,6 +37,7 @@ export function parseClientFrame (text: string): ParsedFrame {
       return { kind: 'message', message: { type, ...correlation } }
     case 'echo':
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return { kind: 'malformed', ...correlation, detail: 'echo needs a payload object' }
+      if (isDeeperThan(MAXIMUM_DEPTH, payload)) return { kind: 'malformed', ...correlation, detail: `a payload has at most ${MAXIMUM_DEPTH} levels` }
       return { kind: 'message', message: { type, ...correlation, payload } }
     case 'reauth':
       if (typeof access !== 'string') return { kind: 'malformed', ...correlation, detail: 'reauth needs an access string' }
@@ -42,6 +45,11 @@ export function parseClientFrame (text: string): ParsedFrame {
     default:
       return { kind: 'malformed', ...correlation, detail: 'unknown message type' }
   }
+}
+
+function isDeeperThan (levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some(inner => isDeeperThan(levels - 1, inner))
 }
 
 /** Words of `error` frames; those that HTTP has too mean the same. */
