@@ -10,7 +10,10 @@ export function closeOnSignal (log: Logger, graceMs: number, close: () => Promis
   const { close: closeNow } = closeWithGrace({ delay: graceMs, logger: false }, async ({ signal, err }) => {
     if (err) log.fatal({ err }, 'stopping after an uncaught error')
     else log.info({ signal }, 'stopping')
-    await close()
+    await close().catch((err: unknown) => {
+      log.error({ err }, 'stopping failed')
+      throw err
+    })
   })
   // Started with an IPC channel: its end means that the parent died without a chance to stop us.
   process.once('disconnect', () => closeNow())
