@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { AccessTokenVerifier, GenerationConfirmer, RevocationFeed, RevocationSet } from '@fastify-uws-auth/auth-contract'
+import { CLOSE, type AccessTokenVerifier, type GenerationConfirmer, type RevocationFeed, type RevocationSet } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
-import { admit } from './admission.js'
+import { admit, refuse } from './admission.js'
 import type { SocketConfig } from './config.js'
 import { Connection, type ConnectionServices } from './connection.js'
 import { DeadlineWheel } from './deadline-wheel.js'
@@ -34,6 +34,7 @@ export function createSocketServer ({ config, log, verifyAccessToken, revocation
   const registry = new SocketRegistry()
   const deadlines = new DeadlineWheel(Date.now)
   const isStale = () => feed.isStale()
+  let draining = false
   const services: ConnectionServices = {
     verify: verifyAccessToken,
     revocations,
@@ -56,7 +57,7 @@ export function createSocketServer ({ config, log, verifyAccessToken, revocation
       if (decision.kind === 'refused') return () => decision
       const verification = await verifyAccessToken(decision.accessToken)
       if (verification.kind === 'refused') log.debug({ reason: verification.reason }, 'access token refused at connect')
-      return () => admit(verification, services)
+      return () => draining ? refuse('temporarily_unavailable', CLOSE.serviceRestart, 'service restart') : admit(verification, services)
     },
     onOpen (principal, transport) {
       const connection = new Connection(randomUUID(), principal, services, transport)
@@ -81,6 +82,7 @@ export function createSocketServer ({ config, log, verifyAccessToken, revocation
     },
     async close () {
       server.stopListening()
+      draining = true                                 // upgrades under way, or on connections that are kept alive
       for (const connection of registry.all()) connection.drain(RECONNECT_WITHIN_MS)
       await new Promise(resolve => setTimeout(resolve, CLOSE_FRAMES_NEED_MS))
       deadlines.stop()

@@ -134,7 +134,8 @@ function sendAnswer (res: HttpResponse, { status, headers, body }: HttpAnswer, h
   res.cork(() => {
     res.writeStatus(status)
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value)
-    if (headersOnly) res.endWithoutBody(Buffer.byteLength(body))
-    else res.end(body)
+    if (!headersOnly) return res.end(body)
+    // Given a length, endWithoutBody waits for a body of it, and the library ends the process.
+    return res.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody()
   })
 }
