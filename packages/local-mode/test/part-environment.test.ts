@@ -1,0 +1,59 @@
+import t from 'tap'
+import { partEnvironments } from '../src/part-environment.js'
+import { loadLocalModeSettings } from '../src/settings.js'
+import { PROJECT_FOLDER } from '../src/project-folder.js'
+
+const DATABASES = { api: 'postgres://api@db/auth', worker: 'postgres://worker@db/auth', ws: 'postgres://ws@db/auth' }
+const environmentsOf = (env: NodeJS.ProcessEnv) => partEnvironments(loadLocalModeSettings(env), env, DATABASES)
+
+t.test('each part gets its own port and its own database role', async t => {
+  const { api, worker, ws } = environmentsOf({ API_PORT: '3910', WS_PORT: '3911' })
+  t.match(api, { PORT: '3910', HOST: '127.0.0.1', DATABASE_URL: DATABASES.api, PUBLIC_URL: 'http://localhost:3910', WS_PUBLIC_URL: 'ws://localhost:3911/ws' })
+  t.match(worker, { DATABASE_URL: DATABASES.worker })
+  t.match(ws, { PORT: '3911', HOST: '127.0.0.1', DATABASE_URL: DATABASES.ws })
+})
+
+t.test('secrets reach only the part that needs them', async t => {
+  const secrets = ['PRIVATE_KEY_PATH', 'REFRESH_TOKEN_PEPPER_PATH', 'PASSWORD_PEPPER_PATH']
+  const given = { ...Object.fromEntries(secrets.map(name => [name, '/given'])), SMTP_URL: 'smtp://x', LOGIN_JWE_KEY_PATH: '/given' }
+  for (const env of [{}, given]) {
+    const { api, worker, ws } = environmentsOf(env)
+    for (const name of secrets) {
+      t.ok(api[name], name)
+      t.notOk(name in worker, `worker: ${name}`)
+      t.notOk(name in ws, `ws: ${name}`)
+    }
+    for (const name of ['SMTP_URL', 'LOGIN_JWE_KEY_PATH', 'DATA_DIR', 'KEYS_DIR']) t.notOk(name in ws, `ws: ${name}`)
+  }
+})
+
+t.test('the demo account and the local origins exist only while PUBLIC_URL is this machine', async t => {
+  const local = environmentsOf({ API_PORT: '3910' })
+  t.equal(local.api['SEED_DEMO_USER'], 'true')
+  for (const { ALLOWED_ORIGINS: origins } of [local.api, local.ws]) t.same(origins?.split(',').sort(), ['http://127.0.0.1:3910', 'http://[::1]:3910', 'http://localhost:3910'])
+  const production = environmentsOf({ PUBLIC_URL: 'https://auth.example.test/' })
+  t.equal(production.api['SEED_DEMO_USER'], 'false')
+  t.equal(production.ws['ALLOWED_ORIGINS'], 'https://auth.example.test')
+})
+
+t.test('what is set is passed through, what is empty counts as not set', async t => {
+  const { api, worker, ws } = environmentsOf({ LOG_LEVEL: 'debug', ACCESS_TOKEN_EXPIRY: '20s', ALLOWED_ORIGINS: '', SEED_DEMO_USER: 'false' })
+  for (const env of [api, worker, ws]) t.equal(env['LOG_LEVEL'], 'debug')
+  t.equal(ws['ACCESS_TOKEN_MAX_AGE'], '20', 'the socket server learns how old an access token can be')
+  t.ok(api['ALLOWED_ORIGINS'])
+  t.equal(api['SEED_DEMO_USER'], 'false')
+  t.equal(environmentsOf({ ACCESS_TOKEN_EXPIRY: 'nonsense' }).ws['ACCESS_TOKEN_MAX_AGE'], undefined)
+})
+
+t.test('an address to listen on belongs to the DATABASE_URL beside it', async t => {
+  const env = { DATABASE_LISTEN_URL: 'postgres://direct@db/auth' }
+  t.notOk('DATABASE_LISTEN_URL' in environmentsOf(env).ws)
+  t.match(environmentsOf({ ...env, DATABASE_URL: 'postgres://pooler@db/auth' }).ws, env)
+})
+
+t.test('folders start at the project folder; mistakes are listed at once and never shown', async t => {
+  const settings = loadLocalModeSettings({ DATA_DIR: 'some/data', KEYS_DIR: '/keys' })
+  t.match(settings, { DATA_DIR: `${PROJECT_FOLDER}/some/data`, KEYS_DIR: '/keys', API_PORT: 3000, WS_PORT: 3001, HOST: '127.0.0.1' })
+  t.throws(() => loadLocalModeSettings({ API_PORT: '70000', DATABASE_URL: 'secret' }), { message: /^API_PORT .*\nDATABASE_URL (?!.*secret)/ })
+  t.throws(() => loadLocalModeSettings({ API_PORT: '3001' }), { name: 'StartupError', message: /WS_PORT/ })
+})
