@@ -9,14 +9,14 @@ fail() {
 
 check_node() {
   command -v node > /dev/null || fail 'Node.js is not installed; version 22 is recommended, from https://nodejs.org or your system.'
-  local version
-  version="$(node -p 'process.versions.node')"
+  local version platform
+  read -r version platform <<< "$(node -p 'process.versions.node + " " + process.platform + "-" + process.arch')"
   case "$version" in
     22.*) ;;
     20.*) echo "Node.js $version works, but version 20 is past its end of life: no security fixes. 22 is recommended." ;;
     *) fail "Node.js $version cannot run this: the socket library has native binaries for 20 and 22 only; 22 is recommended." ;;
   esac
-  case "$(node -p 'process.platform + "-" + process.arch')" in
+  case "$platform" in
     linux-x64 | linux-arm64 | darwin-x64 | darwin-arm64) ;;
     *) fail 'This runs on Linux and macOS, on x64 and arm64; on Windows use WSL.' ;;
   esac
