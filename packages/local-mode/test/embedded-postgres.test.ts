@@ -92,7 +92,9 @@ t.test('it ends with its supervisor, even by SIGKILL, and starts again with the 
   await query(adminUrl, 'create table kept as select 1 as value')
   const tree = processTree(helper.pid!)
   t.ok(tree.length > 2)
+  const ended = once(helper, 'exit')
   helper.kill('SIGKILL')
+  await ended
   const postgres = await start(t, dataDir)               // at once: it waits for what is still ending
   t.same(await query(postgres.adminUrl, 'select value from kept'), [{ value: 1 }])
   await untilGone(tree)
