@@ -18,6 +18,7 @@ import openapi from './plugins/openapi.js'
 import rateLimit from './plugins/rate-limit.js'
 import requestLog from './plugins/request-log.js'
 import securityHeaders from './plugins/security-headers.js'
+import { answerBadUrl, answerClientError } from './plugins/unreadable-requests.js'
 import { createRefreshCookie } from './refresh-cookie.js'
 import { demoPageRoute } from './routes/demo-page.js'
 import { healthRoutes } from './routes/health.js'
@@ -60,6 +61,8 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
     handlerTimeout: 15_000,
     keepAliveTimeout: 72_000,
     routerOptions: { maxParamLength: 100 },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: answerBadUrl,
     // Nothing is coerced or silently dropped: what does not fit the schema is refused.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } }
   }).withTypeProvider<TypeBoxTypeProvider>()
@@ -69,7 +72,7 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
   await app.register(requestLog)
   await app.register(errorHandler)
   await app.register(securityHeaders, { https: config.PUBLIC_URL.startsWith('https:') })
-  await app.register(cors, { origin: config.ALLOWED_ORIGINS, credentials: true, maxAge: 600 })
+  await app.register(cors, { origin: config.ALLOWED_ORIGINS, credentials: true, maxAge: 600, strictPreflight: false })
   await app.register(rateLimit, { multiplier: config.RATE_LIMIT_MULTIPLIER })
   await app.register(jsonBody)
   await app.register(notFound)
