@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import {
   DurationSetting, SharedSettings, StartupError, defaultOrigins, loadConfig, parseOrigins
 } from '@fastify-uws-auth/auth-contract'
@@ -19,7 +20,7 @@ export const ApiConfig = Type.Object({
   PUBLIC_URL: Type.String({ default: 'http://localhost:3000', format: 'url', description: 'Where browsers reach the API; decides cookies and what counts as production' }),
   WS_PUBLIC_URL: Type.Optional(Type.String({ format: 'url', description: 'Where browsers reach the socket server; by default /ws on PUBLIC_URL' })),
   ALLOWED_ORIGINS: Type.Optional(Type.String({ description: 'Comma-separated origins; by default this machine on PORT, or PUBLIC_URL in production' })),
-  TRUSTED_PROXIES: Type.Optional(Type.String({ pattern: '^[0-9a-fA-F.:/, ]+$', description: 'Comma-separated addresses or networks of the proxies in front' })),
+  TRUSTED_PROXIES: Type.Optional(Type.String({ description: 'Comma-separated addresses or networks of the proxies in front' })),
   PASSWORD_HASH: Type.Enum(['bcrypt', 'argon2id'], { default: 'bcrypt', description: 'Algorithm for new password hashes' }),
   BCRYPT_COST: Type.Integer({ default: 12, minimum: 4, maximum: 15, description: 'bcrypt cost; production refuses below 10' }),
   SEED_DEMO_USER: Type.Boolean({ default: false, description: 'Creates the demo account; production refuses it' })
@@ -44,6 +45,8 @@ export function loadApiConfig (env: NodeJS.ProcessEnv): ApiConfig {
   const publicUrl = new URL(settings.PUBLIC_URL)
   const production = publicUrl.protocol !== 'http:' || !LOCAL_HOSTS.includes(publicUrl.hostname)
   const mistakes: string[] = []
+  const proxies = settings.TRUSTED_PROXIES?.split(',').map(entry => entry.trim()).filter(Boolean) ?? []
+  if (!proxies.every(isNetwork)) mistakes.push('TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8, separated by commas')
   let origins = production ? [publicUrl.origin] : defaultOrigins(settings.PORT)
   try {
     if (settings.ALLOWED_ORIGINS !== undefined) origins = parseOrigins(settings.ALLOWED_ORIGINS)
@@ -59,8 +62,14 @@ export function loadApiConfig (env: NodeJS.ProcessEnv): ApiConfig {
   return {
     ...settings,
     ALLOWED_ORIGINS: origins,
-    TRUSTED_PROXIES: settings.TRUSTED_PROXIES?.split(',').map(entry => entry.trim()).filter(Boolean) ?? [],
+    TRUSTED_PROXIES: proxies,
     WS_PUBLIC_URL: settings.WS_PUBLIC_URL ?? `${publicUrl.origin.replace(/^http/, 'ws')}/ws`,
     production
   }
+}
+
+function isNetwork (entry: string): boolean {
+  const [, address = '', prefix = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
+  const version = isIP(address)
+  return version !== 0 && Number(prefix) <= (version === 4 ? 32 : 128)
 }

@@ -9,7 +9,8 @@ const MigrateConfig = Type.Object({
 async function main (): Promise<void> {
   const { DATABASE_URL } = loadConfig(MigrateConfig, process.env)
   const { applied } = await migrate(DATABASE_URL).catch((err: NodeJS.ErrnoException) => {
-    throw new StartupError(`DATABASE_URL: cannot migrate (${err.code ?? 'error'}: ${err.message})`)
+    // The runner puts a stack below its message.
+    throw new StartupError(`DATABASE_URL: cannot migrate (${err.code ?? 'error'}: ${err.message.split('\n', 1)[0]})`)
   })
   console.log(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`)
 }

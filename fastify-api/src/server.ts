@@ -5,6 +5,7 @@ import { loadApiConfig } from './config.js'
 import { openResources } from './resources.js'
 
 const CLOSE_WITHIN_MS = 5000
+const PORT_ERRORS = new Set<string | undefined>(['EADDRINUSE', 'EACCES'])
 
 async function main (): Promise<void> {
   const config = loadApiConfig(process.env)
@@ -16,7 +17,7 @@ async function main (): Promise<void> {
     await resources.close()
   })
   await app.listen({ host: config.HOST, port: config.PORT }).catch((err: NodeJS.ErrnoException) => {
-    throw new StartupError(`PORT: cannot listen on ${config.HOST}:${config.PORT} (${err.code})`)
+    throw new StartupError(`${PORT_ERRORS.has(err.code) ? 'PORT' : 'HOST'}: cannot listen on ${config.HOST}:${config.PORT} (${err.code})`)
   })
   announceReady()
 }

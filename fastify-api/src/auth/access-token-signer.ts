@@ -40,9 +40,15 @@ export async function loadSigningKey (path: string, publicKeys: PublicKeys, now:
   const published = blocks.filter(({ createdAt }) => createdAt === undefined || createdAt.getTime() + PUBLICATION_MS <= now)
   const block = published.at(-1) ?? blocks[0]
   if (block === undefined) throw new StartupError(`PRIVATE_KEY_PATH: ${path} holds no PRIVATE KEY block; run ./generate-keys.sh first`)
-  const kid = await calculateJwkThumbprint(createPublicKey(block.pem).export({ format: 'jwk' }) as JWK)
+  const kid = await thumbprintOf(block.pem).catch(() => {
+    throw new StartupError(`PRIVATE_KEY_PATH: ${path} holds a PRIVATE KEY block that is not an RSA key`)
+  })
   if (!publicKeys.byKid.has(kid)) throw new StartupError(`PRIVATE_KEY_PATH: the key ${kid} is not in PUBLIC_KEY_PATH, nobody could verify what it signs`)
   return { kid, key: await importPKCS8(block.pem, ACCESS_TOKEN_ALGORITHM) }
+}
+
+async function thumbprintOf (privatePem: string): Promise<string> {
+  return await calculateJwkThumbprint(createPublicKey(privatePem).export({ format: 'jwk' }) as JWK)
 }
 
 export interface AccessTokenSignerOptions { signingKey: SigningKey, issuer: string, audience: string, lifetimeSeconds: number }
