@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type pg from 'pg'
 import { createSession, type CreatedSession } from '../db/sessions.js'
 import { findCredentials, upgradePasswordHash } from '../db/users.js'
@@ -57,7 +58,7 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
     secretHash: hashFamilySecret(secret),
     amr: PASSWORD_ONLY,
     userAgent: storableUserAgent(request.userAgent),
-    ip: request.ip,
+    ip: storableAddress(request.ip),
     maxAgeMs: context.maxAgeMs,
     idleLifetimeMs: context.idleLifetimeMs,
     replaces: previous && { sessionId: previous.sessionId, secretHash: hashFamilySecret(previous.secret) }
@@ -75,4 +76,10 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
 
 function storableUserAgent (userAgent: string | undefined): string | null {
   return userAgent?.slice(0, LONGEST_USER_AGENT) ?? null
+}
+
+// A proxy may pass on something else than an address, and PostgreSQL knows no IPv6 zones.
+function storableAddress (ip: string): string | null {
+  const address = ip.split('%', 1)[0]!
+  return isIP(address) === 0 ? null : address
 }

@@ -7,7 +7,7 @@ export interface NewSession {
   secretHash: Buffer
   amr: string[]
   userAgent: string | null
-  ip: string
+  ip: string | null
   maxAgeMs: number
   idleLifetimeMs: number
   /** Session of the cookie that came with the sign-in; it ends with reason `replaced`. */
