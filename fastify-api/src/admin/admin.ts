@@ -1,4 +1,4 @@
-import { loadConfig, logOptions } from '@fastify-uws-auth/auth-contract'
+import { checkPostgres, loadConfig, logOptions } from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
 import { HashingPool } from '../auth/hashing-pool.js'
 import { createPasswordHasher, type PasswordHasher } from '../auth/passwords.js'
@@ -18,7 +18,7 @@ export interface AdminOptions {
  * Runs one administration command and prints its result.
  * @param argv the command line without node and the script, such as `['user', 'list']`
  * @returns the exit code: 0 done, 1 not possible (the reason is on stderr), 2 not a command
- * @throws {StartupError} for a bad setting
+ * @throws {StartupError} for a bad setting or a database that cannot be used
  */
 export async function runAdmin (argv: string[], { connectionString, env }: AdminOptions): Promise<number> {
   const [noun = '', verb = '', ...rest] = argv
@@ -28,6 +28,7 @@ export async function runAdmin (argv: string[], { connectionString, env }: Admin
     return 2
   }
   const config = loadConfig(AdminConfig, env)
+  await checkPostgres('DATABASE_URL', connectionString)
   const log = pino(logOptions('admin', 'error'), pino.destination(2))
   const pool = createPool('admin', connectionString, 1, log)
   const passwords = async (): Promise<PasswordHasher> => await createPasswordHasher({

@@ -8,7 +8,14 @@ import { AdminError } from './admin-error.js'
  */
 export async function readNewPassword (): Promise<string> {
   if (!process.stdin.isTTY) return (await text(process.stdin)).split(/\r?\n/, 1)[0]!
-  const password = await promptPassword({ message: 'New password', mask: false })
-  if (await promptPassword({ message: 'Once more', mask: false }) !== password) throw new AdminError('the two passwords differ; nothing was changed')
+  const password = await prompt('New password')
+  if (await prompt('Once more') !== password) throw new AdminError('the two passwords differ; nothing was changed')
   return password
+}
+
+async function prompt (message: string): Promise<string> {
+  return await promptPassword({ message, mask: false }).catch((err: Error) => {
+    if (err.name === 'ExitPromptError') throw new AdminError('stopped; nothing was changed')
+    throw err
+  })
 }
