@@ -16,7 +16,7 @@ export interface LoginOptions { signInContext: SignInContext, cookie: RefreshCoo
 
 export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, { signInContext, cookie, signAccessToken }) => {
   app.post('/login', {
-    schema: { summary: 'Sign in with a password', tags: ['sessions'], body: LoginRequest, response: { 200: LoginResponse, ...problems(400, 401, 403, 415, 429, 503) } },
+    schema: { summary: 'Sign in with a password', tags: ['sessions'], body: LoginRequest, response: { 200: LoginResponse, ...problems(400, 401, 403, 413, 415, 429, 503) } },
     config: app.rateLimitOf('login'),
     onRequest: app.requireAllowedOrigin
   }, async (request, reply) => {

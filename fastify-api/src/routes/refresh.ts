@@ -9,7 +9,7 @@ export interface RefreshOptions { refreshContext: RefreshContext, cookie: Refres
 
 export const refreshRoute: FastifyPluginAsyncTypebox<RefreshOptions> = async (app, { refreshContext, cookie, signAccessToken }) => {
   app.post('/refresh', {
-    schema: { summary: 'Rotate the refresh cookie and get a new access token', tags: ['sessions'], body: EmptyBody, response: { 200: TokenResponse, ...problems(400, 401, 403, 415, 429, 503) } },
+    schema: { summary: 'Rotate the refresh cookie and get a new access token', tags: ['sessions'], body: EmptyBody, response: { 200: TokenResponse, ...problems(400, 401, 403, 413, 415, 429, 503) } },
     config: app.rateLimitOf('refresh'),
     onRequest: app.requireAllowedOrigin
   }, async (request, reply) => {
