@@ -10,7 +10,7 @@ const PAUSE_BETWEEN_BATCHES_MS = 50
 // Longer than the longest access token (1 h) lives and than a reader looks back at its start (1 h).
 const KEEP_REVOCATIONS_MS = 24 * 3_600_000
 
-/** Removes what has ended, in small batches and off the request path. Several workers at once skip each other's rows. */
+/** Removes what has ended, in small batches and off the request path. Several workers at once are harmless. */
 export function startCleanUp (pool: pg.Pool, log: Logger): { close: () => Promise<void> } {
   const stop = new AbortController()
   const running = (async () => {

@@ -1,0 +1,64 @@
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { pino } from 'pino'
+import t from 'tap'
+import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
+import { cleanUpOnce, startCleanUp } from '../src/clean-up.js'
+
+const silent = pino({ enabled: false })
+
+t.test('clean-up deletes what has ended for good and leaves the rest', async t => {
+  const { pool } = await createDatabase(t)
+  const { id: userId } = (await pool.query("insert into users (username, password_hash, password_pepper_version) values ('someone', 'x', 1) returning id")).rows[0]
+  /** Sessions that end absolutely after `end`; whether they were revoked or have idled makes no difference. */
+  const addSessions = async (count: number, end: string, { revoked = false, idle = false } = {}) => await pool.query(`
+    insert into sessions (user_id, secret_hash, amr, expires_at, idle_expires_at, revoked_at)
+    select $1, decode(repeat('00', 32), 'hex'), '{pwd}', now() + $2::interval, case when $4 then now() - interval '1 hour' else now() + $2::interval end, case when $3 then now() end
+      from generate_series(1, $5)`, [userId, end, revoked, idle, count])
+  const addRevocations = async (count: number, age: string) => await pool.query(
+    "insert into revocations (sid, user_id, reason, revoked_at) select gen_random_uuid(), $1, 'logout', now() - $2::interval from generate_series(1, $3)", [userId, age, count])
+  const count = async (table: string, where = 'true') => (await pool.query(`select count(*)::int as count from ${table} where ${where}`)).rows[0].count as number
+
+  t.test('in batches, until nothing is left', async t => {
+    await addSessions(2500, '-1 second')
+    await addSessions(3, '-30 days', { revoked: true })
+    await addSessions(5, '1 minute')
+    await addSessions(7, '1 minute', { revoked: true })
+    await addSessions(11, '1 minute', { idle: true })
+    await addRevocations(1200, '25 hours')
+    await addRevocations(13, '23 hours')
+    await addRevocations(17, '0')
+    t.same(await cleanUpOnce(pool, silent), { sessions: 2503, revocations: 1200 })
+    t.equal(await count('sessions'), 23, 'revoked and idle ones stay, so that an old refresh token is still recognised')
+    t.equal(await count('revocations'), 30)
+    t.equal(await count('users'), 1)
+    t.same(await cleanUpOnce(pool, silent), { sessions: 0, revocations: 0 })
+  })
+
+  t.test('two at once delete each row once', async t => {
+    await addSessions(3000, '-1 hour')
+    const results = await Promise.all([cleanUpOnce(pool, silent), cleanUpOnce(pool, silent)])
+    t.equal(results[0].sessions + results[1].sessions, 3000)
+    t.equal(await count('sessions', 'expires_at < now()'), 0)
+  })
+
+  t.test('told to stop, it finishes its batch and no more', async t => {
+    await addSessions(2500, '-1 hour')
+    t.equal((await cleanUpOnce(pool, silent, AbortSignal.abort())).sessions, 1000)
+    t.equal(await count('sessions', 'expires_at < now()'), 1500)
+  })
+
+  t.test('the worker starts with a round and a failure does not end it', async t => {
+    const output = new PassThrough()
+    const log = pino(output)
+    const nextLine = async () => JSON.parse(String((await once(output, 'data'))[0]))
+    const [first, cleanUp] = [nextLine(), startCleanUp(pool, log)]
+    t.match(await first, { msg: 'cleaned up', sessions: 1500 })
+    await cleanUp.close()
+
+    await pool.query('alter table sessions rename to elsewhere')
+    const [second, failing] = [nextLine(), startCleanUp(pool, log)]
+    t.match(await second, { msg: /will be tried again/ })
+    await failing.close()
+  })
+})

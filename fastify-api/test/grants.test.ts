@@ -1,0 +1,90 @@
+import { PostgresRevocationFeed, RevocationSet } from '@fastify-uws-auth/auth-contract'
+import pg from 'pg'
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
+import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
+import { cleanUpOnce } from '../src/clean-up.js'
+import { createKeyFiles, get, login, refresh, startApi } from './fixtures/api.js'
+
+const silent = pino({ enabled: false })
+
+/** The database as one of the least-privilege roles sees it. */
+const asRole = (connectionString: string, role: string) => `${connectionString}?options=-c%20role%3D${role}`
+
+t.test('each role can do its work and nothing else', async t => {
+  const database = await createDatabase(t)
+  const poolOf = (t: Test, role: string) => {
+    const pool = new pg.Pool({ connectionString: asRole(database.connectionString, role), max: 1 })
+    t.teardown(() => pool.end())
+    return pool
+  }
+  const refuses = async (t: Test, role: string, statements: string[]) => {
+    const pool = poolOf(t, role)
+    for (const statement of statements) {
+      await t.rejects(pool.query(statement), { code: '42501' }, `${role}: ${statement}`)
+    }
+  }
+  const NOBODYS_BUSINESS = [
+    'drop table users', 'alter table sessions drop column replays', 'truncate revocations', 'create table public.mine (id int)', 'create schema mine',
+    'alter table revocations disable trigger notify_revocation', 'select from migrations', 'create role more', "copy users to program 'cat'", "select pg_read_file('/etc/passwd')",
+    'create or replace function notify_revocation() returns trigger language sql as $$ select null $$', 'create function public.mine() returns int language sql as $$ select 1 $$'
+  ]
+
+  t.test('api runs the API', async t => {
+    const files = await createKeyFiles(t)
+    const { app, resources } = await startApi(t, {}, { database: { ...database, connectionString: asRole(database.connectionString, 'api') }, files })
+    const session = await login(app)
+    const refreshed = await refresh(app, session.refreshToken)
+    t.equal(refreshed.statusCode, 200)
+    t.equal((await get(app, '/api/me', refreshed.json().accessToken)).statusCode, 200)
+    await resources.confirmer.flush()
+    t.equal((await database.pool.query('select confirmed_generation as confirmed from sessions where id = $1', [session.sessionId])).rows[0].confirmed, 1)
+    t.equal((await app.inject({ method: 'POST', url: '/api/logout', headers: { authorization: `Bearer ${session.accessToken}` }, payload: { everywhere: true } })).statusCode, 204)
+    t.equal((await get(app, '/api/me', refreshed.json().accessToken)).statusCode, 401)
+    await refuses(t, 'api', [...NOBODYS_BUSINESS, 'delete from users', 'delete from sessions', 'delete from revocations', "update revocations set reason = 'x'", 'truncate sessions'])
+  })
+
+  t.test('worker cleans up', async t => {
+    await database.pool.query("update sessions set expires_at = now() - interval '1 second'")
+    await database.pool.query("update revocations set revoked_at = now() - interval '25 hours'")
+    t.same(await cleanUpOnce(poolOf(t, 'worker'), silent), { sessions: 1, revocations: 1 })
+    await refuses(t, 'worker', [
+      ...NOBODYS_BUSINESS, 'select from users', "update users set username = 'x'", 'delete from users', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'x')",
+      'update sessions set revoked_at = null', 'update sessions set secret_hash = secret_hash', "update sessions set expires_at = 'infinity'", 'update revocations set revoked_at = now()',
+      'select confirm_generations(array[]::uuid[], array[]::int[])'
+    ])
+  })
+
+  t.test('ws hears of ended sessions and confirms generations', async t => {
+    const sid = '01890000-0000-7000-8000-000000000001'
+    const { id } = (await database.pool.query('select id from users')).rows[0]
+    await database.pool.query(`insert into sessions (id, user_id, secret_hash, generation, amr, expires_at, idle_expires_at)
+      values ($1, $2, decode(repeat('00', 32), 'hex'), 2, '{pwd}', now() + interval '1 day', now() + interval '1 day')`, [sid, id])
+    await poolOf(t, 'ws').query('select confirm_generations($1, $2)', [[sid, sid, sid], [1, 2, 9]])
+    t.equal((await database.pool.query('select confirmed_generation as confirmed from sessions where id = $1', [sid])).rows[0].confirmed, 0, 'one that was never issued spoils its session only')
+    await poolOf(t, 'ws').query('select confirm_generations($1, $2)', [[sid, sid], [1, 2]])
+    t.equal((await database.pool.query('select confirmed_generation as confirmed from sessions where id = $1', [sid])).rows[0].confirmed, 2)
+
+    const revocations = new RevocationSet({ accessTokenLifetimeMs: 900_000 })
+    const feed = new PostgresRevocationFeed({ connectionString: asRole(database.connectionString, 'ws'), revocations, maxStalenessMs: Infinity, log: silent })
+    await feed.start()
+    t.teardown(() => feed.close())
+    const heard = new Promise<string>(resolve => { revocations.onRevoked(({ sid }) => resolve(sid)) })
+    await database.pool.query("insert into revocations (sid, user_id, reason) values ($1, $2, 'logout')", [sid, id])
+    t.equal(await heard, sid)
+    await refuses(t, 'ws', [
+      ...NOBODYS_BUSINESS, 'select from users', 'select password_hash from users', 'select from sessions', 'select secret_hash from sessions', 'update sessions set generation = 0',
+      'delete from revocations', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'logout')", "update revocations set reason = 'x'"
+    ])
+  })
+
+  t.test('none of them is more than itself, and nobody else sees anything', async t => {
+    const { rows } = await database.pool.query(`
+      select rolname from pg_roles r where rolname in ('auth_owner', 'api', 'worker', 'ws')
+         and (rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls or exists (select from pg_auth_members where member = r.oid))`)
+    t.same(rows, [])
+    t.match((await database.pool.query(`
+      select has_schema_privilege('pg_monitor', 'public', 'usage') as sees, has_schema_privilege('pg_monitor', 'public', 'create') as makes,
+             has_function_privilege('pg_monitor', 'confirm_generations(uuid[], integer[])', 'execute') as confirms`)).rows[0], { sees: false, makes: false, confirms: false })
+  })
+})
