@@ -1,0 +1,60 @@
+import t from 'tap'
+import { createOtherUser, startApi } from './fixtures/api.js'
+import { runServer } from './fixtures/programs.js'
+
+t.test('no password, token or cookie reaches the log, at any level and whatever goes wrong', async t => {
+  const api = await startApi(t)
+  const { username, password } = await createOtherUser(api, 'canary')
+  const server = await runServer(t, { ...api.env, SEED_DEMO_USER: 'false', LOG_LEVEL: 'trace' })
+  const secrets = new Set([password, 'canary-wrong-password', 'canary-bearer', 'canary-cookie', 'canary-query', 'canary-field', 'canary-origin'])
+  const call = async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
+    const response = await fetch(`${server.url}${path}`, { method, headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers }, body: body ?? null })
+    const cookie = /^refreshToken=([^;]+)/.exec(response.headers.get('set-cookie') ?? '')?.[1]
+    const { accessToken } = await response.json().catch(() => ({})) as { accessToken?: string }
+    for (const secret of [cookie, accessToken]) if (secret !== undefined) secrets.add(secret)
+    return { status: response.status, cookie, accessToken }
+  }
+  const credentials = (secret: string) => JSON.stringify({ username, password: secret })
+
+  const { cookie, accessToken } = await call('POST', '/api/login', {}, credentials(password))
+  const rotated = await call('POST', '/api/refresh', { cookie: `refreshToken=${cookie}` })
+  t.equal((await call('GET', '/api/me', { authorization: `Bearer ${rotated.accessToken}` })).status, 200)
+  for (const [status, method, path, headers, body] of [
+    [401, 'POST', '/api/login', {}, credentials('canary-wrong-password')],
+    [401, 'POST', '/api/login', {}, JSON.stringify({ username: 'nobody', password: 'canary-wrong-password' })],
+    [400, 'POST', '/api/login', {}, '{"password":"canary-wrong-password'],
+    [400, 'POST', '/api/login', {}, JSON.stringify({ username: 1, password: 'canary-wrong-password', 'canary-field': 'canary-field' })],
+    [413, 'POST', '/api/login', {}, credentials('canary-wrong-password'.repeat(1000))],
+    [415, 'POST', '/api/login', { 'content-type': 'text/plain' }, credentials('canary-wrong-password')],
+    [403, 'POST', '/api/login', { origin: 'https://canary-origin.test', cookie: 'refreshToken=canary-cookie' }, credentials(password)],
+    [401, 'POST', '/api/refresh', { cookie: 'refreshToken=canary-cookie' }, undefined],
+    [400, 'POST', '/api/refresh', { cookie: `refreshToken=${cookie}; refreshToken=${rotated.cookie}` }, undefined],
+    [401, 'GET', '/api/me?access_token=canary-query', { authorization: 'Bearer canary-bearer' }, undefined],
+    [401, 'GET', '/api/me', { authorization: `Bearer ${accessToken}x` }, undefined],
+    [404, 'GET', '/api/nothing?token=canary-query', {}, undefined],
+    [400, 'GET', '/api/%zz?token=canary-query', {}, undefined],
+    [405, 'DELETE', '/api/login?token=canary-query', { cookie: `refreshToken=${cookie}` }, undefined]
+  ] as const) t.equal((await call(method, path, headers, body)).status, status, `${method} ${path}`)
+
+  // A used token comes back as theft, and a failing statement as 5xx; both are logged with their circumstances.
+  await api.database.pool.query("update sessions set confirmed_generation = generation, rotated_at = rotated_at - interval '1 hour'")
+  t.equal((await call('POST', '/api/refresh', { cookie: `refreshToken=${cookie}` })).status, 401)
+  const last = await call('POST', '/api/login', {}, credentials(password))
+  await api.database.pool.query('alter table sessions rename column secret_hash to elsewhere')
+  t.equal((await call('POST', '/api/login', { cookie: `refreshToken=${last.cookie}` }, credentials(password))).status, 500)
+  t.equal((await call('POST', '/api/refresh', { cookie: `refreshToken=${last.cookie}` })).status, 500)
+  t.equal(await server.stop(), 0)
+
+  const output = server.output()
+  const events = output.trimEnd().split('\n').map(line => JSON.parse(line))
+  for (const event of ['login.succeeded', 'login.failed', 'refresh.refused', 'session.theft']) t.ok(events.some(line => line.event === event), event)
+  t.ok(events.filter(({ msg }) => msg === 'request failed').length >= 2)
+  t.ok(secrets.size >= 12)
+  // Neither as text, nor decoded or encoded, nor as the bytes of a Buffer.
+  for (const secret of secrets) {
+    const bytes = JSON.stringify([...Buffer.from(secret)]).slice(1, -1)
+    for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64'), Buffer.from(secret).toString('hex'), bytes]) {
+      t.notOk(output.includes(form), `${secret.slice(0, 12)}… is not in the log`)
+    }
+  }
+})
