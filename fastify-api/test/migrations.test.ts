@@ -15,6 +15,7 @@ async function createEmptyDatabase (t: Test) {
   await server.query(`create database ${name}`)
   const url = Object.assign(new URL(process.env['TEST_POSTGRES_URL']!), { pathname: `/${name}` })
   const pool = new pg.Pool({ connectionString: url.href })
+  pool.on('error', () => {})
   t.teardown(async () => {
     await pool.end()
     await server.query(`drop database ${name} with (force)`)
