@@ -66,10 +66,10 @@ export function createSocketServer ({ config, log, verifyAccessToken, revocation
       log.debug({ connectionId: connection.id, sid: principal.sessionId }, 'socket opened')
       return {
         onMessage: (bytes, isBinary) => connection.receive(bytes, isBinary),
-        onClosed () {
+        onClosed (code, reason) {
           registry.remove(connection)
           connection.onSocketClosed()
-          log.debug({ connectionId: connection.id }, 'socket closed')
+          log.debug({ connectionId: connection.id, code, reason }, 'socket closed')
         }
       }
     }

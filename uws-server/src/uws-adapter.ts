@@ -15,7 +15,8 @@ const EXCLUSIVE_PORT = 1                              // LIBUS_LISTEN_EXCLUSIVE_
 /** What a socket of the library calls; one for each socket. */
 export interface SocketHandlers {
   onMessage (bytes: Uint8Array, isBinary: boolean): void
-  onClosed (): void
+  /** @param code 1006 when no close frame came; then the reason is the library's */
+  onClosed (code: number, reason: string): void
 }
 
 export interface UwsServerOptions {
@@ -38,7 +39,8 @@ export interface UwsServer {
   close (): void
 }
 
-interface SocketData { outcome: Admission, handlers?: SocketHandlers }
+// The library copies this; what has to be reached from outside lies one level below.
+interface SocketData { opened: { socket?: Socket }, handlers?: SocketHandlers }
 type Socket = WebSocket<SocketData>
 
 /** The socket library behind our own terms. No other module imports it. */
@@ -53,9 +55,13 @@ export function createUwsServer (options: UwsServerOptions): UwsServer {
     idleTimeout: IDLE_TIMEOUT_SECONDS,
     sendPingsAutomatically: true,
     upgrade: (res, req, context) => upgrade(res, req, context, options),
-    open: socket => open(socket, options),
+    open: socket => { socket.getUserData().opened.socket = socket },
     message: (socket, message, isBinary) => socket.getUserData().handlers?.onMessage(new Uint8Array(message), isBinary),
-    close: socket => socket.getUserData().handlers?.onClosed()
+    close (socket, code, reason) {
+      const { opened, handlers } = socket.getUserData()
+      opened.socket = undefined                       // a closed socket throws when it is touched
+      handlers?.onClosed(code, Buffer.from(reason).toString())
+    }
   })
   app.any('/*', (res, req) => {
     const method = req.getMethod()
@@ -89,30 +95,36 @@ function listenExclusively (app: TemplatedApp, host: string, port: number, callb
 async function upgrade (res: HttpResponse, req: HttpRequest, context: us_socket_context_t, options: UwsServerOptions): Promise<void> {
   let aborted = false
   res.onAborted(() => { aborted = true })
+  // A handshake without the word (RFC 6455, section 4.2.1) makes the library close the socket and forget to say so.
+  if (!hasToken(req.getHeader('connection'), 'upgrade')) return sendAnswer(res, problemAnswer('upgrade_required', randomUUID()))
   const request = readRequest(req)
   const key = req.getHeader('sec-websocket-key')
-  const offered = req.getHeader('sec-websocket-protocol').split(',').map(name => name.trim())
-  const protocol = offered.includes(SUBPROTOCOL) ? SUBPROTOCOL : ''
+  const protocol = hasToken(req.getHeader('sec-websocket-protocol'), SUBPROTOCOL) ? SUBPROTOCOL : ''
   const usesCloseCode = options.refusesWithCloseCode(request)
 
   const decide = await options.authenticate(request)
   if (aborted) return
   const outcome = decide()
-  res.cork(() => {
-    if (outcome.kind === 'refused' && !usesCloseCode) sendAnswer(res, problemAnswer(outcome.error, randomUUID()))
-    else res.upgrade<SocketData>({ outcome }, key, protocol, '', context)          // calls open at once
-  })
+  if (outcome.kind === 'refused' && !usesCloseCode) return sendAnswer(res, problemAnswer(outcome.error, randomUUID()))
+
+  // After the upgrade, cork() reads memory that the upgrade has given back, and closes the socket when it finds a
+  // certain bit there (uNetworking/uWebSockets, issue 1928). So nothing that allocates may happen inside it: the
+  // library's open handler only keeps the socket, and we open it afterwards, still in the same tick.
+  const opened: SocketData['opened'] = {}
+  res.cork(() => res.upgrade<SocketData>({ opened }, key, protocol, '', context))
+  if (opened.socket) open(opened.socket, outcome, options)
 }
 
-function open (socket: Socket, options: UwsServerOptions): void {
-  const data = socket.getUserData()
-  if (data.outcome.kind === 'refused') return endRefused(socket, data.outcome)
-  data.handlers = options.onOpen(data.outcome.principal, {
-    send (text) {
-      socket.send(text)
-      return socket.getBufferedAmount()
-    },
-    end (code: CloseCode, reason: string) { socket.end(code, reason) }
+function open (socket: Socket, outcome: Admission, options: UwsServerOptions): void {
+  if (outcome.kind === 'refused') return endRefused(socket, outcome)
+  socket.cork(() => {
+    socket.getUserData().handlers = options.onOpen(outcome.principal, {
+      send (text) {
+        socket.send(text)
+        return socket.getBufferedAmount()
+      },
+      end (code: CloseCode, reason: string) { socket.end(code, reason) }
+    })
   })
 }
 
@@ -128,6 +140,11 @@ function readRequest (req: HttpRequest): UpgradeRequest {
     if (name === 'origin') origin.push(value)
   })
   return { query: req.getQuery(), authorization, origin, version: req.getHeader('sec-websocket-version') }
+}
+
+// In a list such as `keep-alive, Upgrade` (RFC 9110, section 5.6.1).
+function hasToken (list: string, token: string): boolean {
+  return list.split(',').some(entry => entry.trim().toLowerCase() === token)
 }
 
 function sendAnswer (res: HttpResponse, { status, headers, body }: HttpAnswer, headersOnly = false): void {
