@@ -13,7 +13,7 @@ const REFRESHES_EACH = 20
 const REQUESTS_EACH = 100
 const SOCKETS_EACH = 5
 const ECHOES_EACH = 20
-const SETTLE_MS = 3000
+const SETTLE_MS = 10_000
 const AIM_MB = { api: 120, ws: 80 }
 
 const teardowns: Array<() => unknown> = []

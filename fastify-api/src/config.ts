@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import {
   DurationSetting, SharedSettings, StartupError, defaultOrigins, loadConfig, parseOrigins
 } from '@fastify-uws-auth/auth-contract'
-import Type, { type StaticDecode } from 'typebox'
+import Type, { type Static } from 'typebox'
 
 const File = (name: string, description: string) => Type.String({ default: name, minLength: 1, description })
 
@@ -26,7 +26,7 @@ export const ApiConfig = Type.Object({
   SEED_DEMO_USER: Type.Boolean({ default: false, description: 'Creates the demo account; production refuses it' })
 })
 
-export interface ApiConfig extends Omit<StaticDecode<typeof ApiConfig>, 'ALLOWED_ORIGINS' | 'TRUSTED_PROXIES' | 'WS_PUBLIC_URL'> {
+export interface ApiConfig extends Omit<Static<typeof ApiConfig>, 'ALLOWED_ORIGINS' | 'TRUSTED_PROXIES' | 'WS_PUBLIC_URL'> {
   ALLOWED_ORIGINS: string[]
   TRUSTED_PROXIES: string[]
   WS_PUBLIC_URL: string

@@ -1,5 +1,5 @@
 import { DurationSetting, SharedSettings, StartupError, defaultOrigins, loadConfig, parseOrigins } from '@fastify-uws-auth/auth-contract'
-import Type, { type StaticDecode } from 'typebox'
+import Type, { type Static } from 'typebox'
 
 const DEFAULT_API_PORT = 3000
 
@@ -17,7 +17,7 @@ export const SocketConfig = Type.Object({
   WS_REAUTH_BURST: Type.Integer({ default: 3, minimum: 1, maximum: 1000, description: 'Reauths at once on one socket' })
 })
 
-export interface SocketConfig extends Omit<StaticDecode<typeof SocketConfig>, 'ALLOWED_ORIGINS'> {
+export interface SocketConfig extends Omit<Static<typeof SocketConfig>, 'ALLOWED_ORIGINS'> {
   ALLOWED_ORIGINS: string[]
 }
 

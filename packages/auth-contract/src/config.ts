@@ -1,8 +1,7 @@
 import { Ajv, type ErrorObject } from 'ajv'
 import { envSchema } from 'env-schema'
-import type { Static, StaticDecode, TObject } from 'typebox'
-import { Value } from 'typebox/value'
-import { parseDuration } from './duration.js'
+import type { Static, TObject } from 'typebox'
+import { DURATION, DURATION_OR_NEVER, parseDuration, readDurationSetting } from './duration.js'
 import { StartupError } from './startup-error.js'
 
 /**
@@ -11,17 +10,22 @@ import { StartupError } from './startup-error.js'
  * @throws {StartupError} listing every mistake at once, each with the name of its setting and never its value,
  *   which may be a secret
  */
-export function loadConfig<Schema extends TObject> (schema: Schema, env: NodeJS.ProcessEnv): StaticDecode<Schema> {
+export function loadConfig<Schema extends TObject> (schema: Schema, env: NodeJS.ProcessEnv): Static<Schema> {
   const data = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const loaded = Object.entries(checkSettings(schema, data))
+  // ajv makes Infinity of "1e999" and lets it pass.
+  const endless = loaded.filter(([, value]) => typeof value === 'number' && !Number.isFinite(value))
+  if (endless.length > 0) throw new StartupError(endless.map(([name]) => `${name} must be a number that ends`).join('\n'))
+  return Object.fromEntries(loaded.map(([name, value]) => [name, isDurationSetting(schema, name) ? readDurationSetting(String(value)) : value])) as Static<Schema>
+}
+
+function checkSettings (schema: TObject, data: NodeJS.ProcessEnv): Record<string, unknown> {
   try {
-    const loaded = envSchema({ schema: { ...schema }, data, env: false, ajv: { customOptions: createAjv } })
-    return Value.Decode(schema, loaded as Static<Schema>)
+    return envSchema({ schema: { ...schema }, data, env: false, ajv: { customOptions: createAjv } })
   } catch (err) {
-    // ajv makes Infinity of "1e999" and lets it pass; the decoder does not, and its error holds all values.
-    const { errors, cause } = err as { errors?: ErrorObject[], cause?: { errors?: ErrorObject[] } }
-    const mistakes = errors ?? cause?.errors
-    if (!Array.isArray(mistakes)) throw err
-    throw new StartupError(mistakes.map(describe).join('\n'))
+    const { errors } = err as { errors?: ErrorObject[] }
+    if (!Array.isArray(errors)) throw err
+    throw new StartupError(errors.map(describe).join('\n'))
   }
 }
 
@@ -33,12 +37,17 @@ function createAjv () {
     useDefaults: true,
     coerceTypes: true,
     formats: {
-      'duration-setting': { validate: isDuration },
-      'duration-setting-or-never': { validate: (text: string) => text === 'never' || isDuration(text) },
+      [DURATION]: { validate: isDuration },
+      [DURATION_OR_NEVER]: { validate: (text: string) => text === 'never' || isDuration(text) },
       url: { validate: (text: string) => URL.canParse(text) }
     },
     keywords: [{ keyword: 'durationRange', type: 'string', validate: isWithin }]
   })
+}
+
+function isDurationSetting (schema: TObject, name: string): boolean {
+  const { format } = schema.properties[name] as { format?: string }
+  return format === DURATION || format === DURATION_OR_NEVER
 }
 
 function isDuration (text: string): boolean {

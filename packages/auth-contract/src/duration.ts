@@ -20,6 +20,10 @@ export function parseDuration (text: string): Duration {
 /** What `never` stands for, where a setting allows it. */
 export const NEVER: Duration = { seconds: Infinity, milliseconds: Infinity }
 
+/** The formats by which `loadConfig` knows a length of time. */
+export const DURATION = 'duration-setting'
+export const DURATION_OR_NEVER = 'duration-setting-or-never'
+
 export interface DurationOptions {
   default?: string
   minimum: string
@@ -35,8 +39,10 @@ export interface DurationOptions {
  */
 export function DurationSetting (options: DurationOptions) {
   const { minimum, maximum, orNever = false, ...annotations } = options
-  const format = orNever ? 'duration-setting-or-never' : 'duration-setting'
-  return Type.Codec(Type.String({ ...annotations, format, durationRange: [minimum, maximum] }))
-    .Decode((text): Duration => text === 'never' ? NEVER : parseDuration(text))
-    .Encode(duration => duration === NEVER ? 'never' : `${duration.seconds}s`)
+  return Type.Unsafe<Duration>({ type: 'string', format: orNever ? DURATION_OR_NEVER : DURATION, durationRange: [minimum, maximum], ...annotations })
+}
+
+/** What the text of a checked `DurationSetting` stands for. */
+export function readDurationSetting (text: string): Duration {
+  return text === 'never' ? NEVER : parseDuration(text)
 }

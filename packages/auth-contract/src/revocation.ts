@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { compileShape } from './shape-check.js'
 
 /** Why a session ended, as clients and the audit see it. */
 export const REVOCATION_REASONS = ['logout', 'replaced', 'refresh_reuse', 'password_changed', 'admin', 'user_deleted', 'user_disabled', 'state_lost'] as const
@@ -15,7 +15,8 @@ export const Revocation = Type.Object({
 })
 export type Revocation = Static<typeof Revocation>
 
-const checker = Compile(Revocation)
+/** True for one ended session as this version knows it. */
+export const isRevocation = compileShape(Revocation)
 
 /**
  * Reads one row or notification. A reason this version does not know, from a newer one or by hand, counts as
@@ -25,8 +26,4 @@ export function toRevocation (value: unknown): Revocation | undefined {
   if (isRevocation(value)) return value
   const renamed = typeof value === 'object' && value !== null ? { ...value, reason: 'admin' } : value
   return isRevocation(renamed) && typeof (value as { reason?: unknown }).reason === 'string' ? renamed : undefined
-}
-
-export function isRevocation (value: unknown): value is Revocation {
-  return checker.Check(value)
 }

@@ -3,6 +3,10 @@ import { createInterface } from 'node:readline'
 import type { Running } from './supervised.js'
 
 const STOP_WITHIN_MS = 6000
+// Without this the young generation grows to 48 MB under load, which these programs have no use for.
+const NODE_FLAGS = ['--max-semi-space-size=2']
+// One heap of glibc for each thread of the pool would hold megabytes that nobody uses.
+const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
 
 export interface PartOptions {
   /** Absolute path of the program; node runs it. */
@@ -20,7 +24,7 @@ export interface PartOptions {
  */
 export async function startPart ({ script, env, cwd, onLine }: PartOptions, giveUp: AbortSignal): Promise<Running> {
   giveUp.throwIfAborted()
-  const child = spawn(process.execPath, [script], { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const child = spawn(process.execPath, [...NODE_FLAGS, script], { env: { ...ALLOCATOR, ...env }, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   const linesRead = (['stdout', 'stderr'] as const).map(name => new Promise(resolve => {
     createInterface({ input: child[name]! }).on('line', line => onLine(line, name)).once('close', resolve)
   }))
