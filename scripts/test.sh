@@ -6,7 +6,20 @@ root="$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 # shellcheck source=scripts/prepare.sh
 . "$root/scripts/prepare.sh"
 
+# The tests use these programs. Where they cannot be installed, the tests that need them are skipped, in CI they fail.
+install_programs() {
+  local missing=() program
+  for program in "$@"; do
+    if ! command -v "$program" > /dev/null; then missing+=("$program"); fi
+  done
+  if [ "${#missing[@]}" -eq 0 ] || [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then return; fi
+  echo "Installing ${missing[*]} ..."
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } > /dev/null 2>&1 ||
+    echo "Could not install ${missing[*]}; tests that need them are skipped."
+}
+
 check_node
+install_programs curl jq
 install_if_needed
 build_if_needed
 exec node "$root/scripts/run-tests.mjs" "$@"

@@ -1,6 +1,5 @@
-import { isIP } from 'node:net'
 import {
-  DurationSetting, SharedSettings, StartupError, defaultOrigins, loadConfig, parseOrigins
+  DurationSetting, NETWORK_LIST, ORIGIN_LIST, SharedSettings, StartupError, defaultOrigins, loadConfig, parseOrigins, splitCommaList
 } from '@fastify-uws-auth/auth-contract'
 import Type, { type Static } from 'typebox'
 
@@ -19,8 +18,8 @@ export const ApiConfig = Type.Object({
   REFRESH_REPLAY_WINDOW: DurationSetting({ default: '10s', minimum: '0s', maximum: '5m', description: 'How long after a rotation the previous refresh token is answered with the current one; 0 turns it off' }),
   PUBLIC_URL: Type.String({ default: 'http://localhost:3000', format: 'url', description: 'Where browsers reach the API; decides cookies and what counts as production' }),
   WS_PUBLIC_URL: Type.Optional(Type.String({ format: 'url', description: 'Where browsers reach the socket server; by default /ws on PUBLIC_URL' })),
-  ALLOWED_ORIGINS: Type.Optional(Type.String({ description: 'Comma-separated origins; by default this machine on PORT, or PUBLIC_URL in production' })),
-  TRUSTED_PROXIES: Type.Optional(Type.String({ description: 'Comma-separated addresses or networks of the proxies in front' })),
+  ALLOWED_ORIGINS: Type.Optional(Type.String({ format: ORIGIN_LIST, description: 'Comma-separated origins; by default this machine on PORT, or PUBLIC_URL in production' })),
+  TRUSTED_PROXIES: Type.Optional(Type.String({ format: NETWORK_LIST, description: 'Comma-separated addresses or networks of the proxies in front' })),
   PASSWORD_HASH: Type.Enum(['bcrypt', 'argon2id'], { default: 'bcrypt', description: 'Algorithm for new password hashes' }),
   BCRYPT_COST: Type.Integer({ default: 12, minimum: 4, maximum: 15, description: 'bcrypt cost; production refuses below 10' }),
   SEED_DEMO_USER: Type.Boolean({ default: false, description: 'Creates the demo account; production refuses it' })
@@ -45,31 +44,18 @@ export function loadApiConfig (env: NodeJS.ProcessEnv): ApiConfig {
   const publicUrl = new URL(settings.PUBLIC_URL)
   const production = publicUrl.protocol !== 'http:' || !LOCAL_HOSTS.includes(publicUrl.hostname)
   const mistakes: string[] = []
-  const proxies = settings.TRUSTED_PROXIES?.split(',').map(entry => entry.trim()).filter(Boolean) ?? []
-  if (!proxies.every(isNetwork)) mistakes.push('TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8, separated by commas')
-  let origins = production ? [publicUrl.origin] : defaultOrigins(settings.PORT)
-  try {
-    if (settings.ALLOWED_ORIGINS !== undefined) origins = parseOrigins(settings.ALLOWED_ORIGINS)
-  } catch (err) {
-    mistakes.push(`ALLOWED_ORIGINS: ${(err as Error).message}`)
-  }
   if (production) {
     if (publicUrl.protocol !== 'https:') mistakes.push('PUBLIC_URL must be https, or http on localhost, 127.0.0.1 or [::1]')
     if (settings.SEED_DEMO_USER) mistakes.push('SEED_DEMO_USER: the demo account may not exist in production (PUBLIC_URL is not local)')
     if (settings.BCRYPT_COST < 10) mistakes.push('BCRYPT_COST must be >= 10 in production (PUBLIC_URL is not local)')
   }
   if (mistakes.length > 0) throw new StartupError(mistakes.join('\n'))
+  const defaultAllowedOrigins = production ? [publicUrl.origin] : defaultOrigins(settings.PORT)
   return {
     ...settings,
-    ALLOWED_ORIGINS: origins,
-    TRUSTED_PROXIES: proxies,
+    ALLOWED_ORIGINS: settings.ALLOWED_ORIGINS === undefined ? defaultAllowedOrigins : parseOrigins(settings.ALLOWED_ORIGINS),
+    TRUSTED_PROXIES: splitCommaList(settings.TRUSTED_PROXIES ?? ''),
     WS_PUBLIC_URL: settings.WS_PUBLIC_URL ?? `${publicUrl.origin.replace(/^http/, 'ws')}/ws`,
     production
   }
-}
-
-function isNetwork (entry: string): boolean {
-  const [, address = '', prefix = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
-  const version = isIP(address)
-  return version !== 0 && Number(prefix) <= (version === 4 ? 32 : 128)
 }

@@ -1,4 +1,4 @@
-import { DurationSetting, SharedSettings, StartupError, defaultOrigins, loadConfig, parseOrigins } from '@fastify-uws-auth/auth-contract'
+import { DurationSetting, ORIGIN_LIST, SharedSettings, defaultOrigins, loadConfig, parseOrigins } from '@fastify-uws-auth/auth-contract'
 import Type, { type Static } from 'typebox'
 
 const DEFAULT_API_PORT = 3000
@@ -8,7 +8,7 @@ export const SocketConfig = Type.Object({
   PORT: Type.Integer({ default: 3001, minimum: 1, maximum: 65_535, description: 'Port to listen on' }),
   DATABASE_URL: Type.String({ format: 'url', description: 'PostgreSQL connection string of the ws role' }),
   ACCESS_TOKEN_MAX_AGE: DurationSetting({ default: '15m', minimum: '10s', maximum: '1h', description: 'Longest accepted life of an access token; at least the API\'s ACCESS_TOKEN_EXPIRY' }),
-  ALLOWED_ORIGINS: Type.Optional(Type.String({ description: 'Comma-separated origins of pages that may connect; by default this machine on port 3000' })),
+  ALLOWED_ORIGINS: Type.Optional(Type.String({ format: ORIGIN_LIST, description: 'Comma-separated origins of pages that may connect; by default this machine on port 3000' })),
   WS_ALLOW_QUERY_TOKEN: Type.Boolean({ default: true, description: 'Accept the access token as /ws?token=' }),
   WS_MAX_MESSAGE_BYTES: Type.Integer({ default: 16_384, minimum: 1024, maximum: 1_048_576, description: 'Longest message' }),
   WS_MESSAGE_RATE: Type.Number({ default: 20, exclusiveMinimum: 0, maximum: 1_000_000, description: 'Messages a second on one socket' }),
@@ -27,9 +27,5 @@ export interface SocketConfig extends Omit<Static<typeof SocketConfig>, 'ALLOWED
  */
 export function loadSocketConfig (env: NodeJS.ProcessEnv): SocketConfig {
   const { ALLOWED_ORIGINS: origins, ...settings } = loadConfig(SocketConfig, env)
-  try {
-    return { ...settings, ALLOWED_ORIGINS: origins === undefined ? defaultOrigins(DEFAULT_API_PORT) : parseOrigins(origins) }
-  } catch (err) {
-    throw new StartupError(`ALLOWED_ORIGINS: ${(err as Error).message}`)
-  }
+  return { ...settings, ALLOWED_ORIGINS: origins === undefined ? defaultOrigins(DEFAULT_API_PORT) : parseOrigins(origins) }
 }

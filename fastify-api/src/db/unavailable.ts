@@ -1,6 +1,7 @@
 // SQLSTATE classes and codes that say "not now": connection exceptions (08), insufficient resources (53), operator
-// intervention incl. statement_timeout (57), lock_timeout (55P03), serialization and deadlock (40).
-const TRANSIENT_STATE = /^(08...|53...|57...|55P03|40...)$/
+// intervention incl. statement_timeout (57), lock_timeout and connections switched off (55), serialization and deadlock
+// (40), and a server that does not let us in any more (28, 3D): for the operator to mend, for clients to repeat.
+const TRANSIENT_STATE = /^(08...|28...|3D...|40...|53...|55P03|55000|57...)$/
 const TRANSIENT_NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT'])
 // pg gives these no code.
 const TRANSIENT_MESSAGE = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/

@@ -2,6 +2,7 @@ import { Ajv, type ErrorObject } from 'ajv'
 import { envSchema } from 'env-schema'
 import type { Static, TObject } from 'typebox'
 import { DURATION, DURATION_OR_NEVER, parseDuration, readDurationSetting } from './duration.js'
+import { SETTING_FORMATS, isDuration } from './setting-formats.js'
 import { StartupError } from './startup-error.js'
 
 /**
@@ -36,11 +37,7 @@ function createAjv () {
     removeAdditional: true,
     useDefaults: true,
     coerceTypes: true,
-    formats: {
-      [DURATION]: { validate: isDuration },
-      [DURATION_OR_NEVER]: { validate: (text: string) => text === 'never' || isDuration(text) },
-      url: { validate: (text: string) => URL.canParse(text) }
-    },
+    formats: SETTING_FORMATS,
     keywords: [{ keyword: 'durationRange', type: 'string', validate: isWithin }]
   })
 }
@@ -48,11 +45,6 @@ function createAjv () {
 function isDurationSetting (schema: TObject, name: string): boolean {
   const { format } = schema.properties[name] as { format?: string }
   return format === DURATION || format === DURATION_OR_NEVER
-}
-
-function isDuration (text: string): boolean {
-  try { parseDuration(text) } catch { return false }
-  return true
 }
 
 function isWithin ([minimum, maximum]: [string, string], text: string): boolean {
@@ -65,9 +57,7 @@ function describe (error: ErrorObject): string {
   const name = error.keyword === 'required' ? String(error.params['missingProperty']) : error.instancePath.slice(1)
   switch (error.keyword) {
     case 'required': return `${name} is not set`
-    case 'format': return error.params['format'] === 'url'
-      ? `${name} must be a URL`
-      : `${name} must be a duration such as 900, 20s, 15m or 7d`
+    case 'format': return `${name} ${SETTING_FORMATS[error.params['format'] as string]!.requirement}`
     case 'durationRange': {
       const [minimum, maximum] = error.schema as [string, string]
       return `${name} must be between ${minimum} and ${maximum}`
