@@ -1,0 +1,19 @@
+/** Numbers that look random and are the same for the same seed, on every machine (mulberry32). */
+export class Random {
+  #state: number
+
+  constructor (seed: number) { this.#state = seed >>> 0 }
+
+  /** At least 0, less than 1. */
+  next (): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0
+    let mixed = this.#state
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+
+  between (from: number, to: number): number { return from + this.next() * (to - from) }
+
+  chance (probability: number): boolean { return this.next() < probability }
+}
