@@ -39,7 +39,8 @@ async function runTap (results, adminUrl) {
   process.on('SIGINT', forward).on('SIGTERM', forward)
   const [code] = await once(tap, 'exit')
   const { total, pass, fail, skip, todo } = readCounts(results)
-  process.stdout.write(`${pass} passed, ${fail} failed, ${skip + todo} skipped\n`)
+  // On a line of its own: the reporter ends with a control sequence and no newline.
+  process.stdout.write(`\n${pass} passed, ${fail} failed, ${skip + todo} skipped\n`)
   return code === 0 && total === 0 ? 1 : code ?? 1
 }
 
