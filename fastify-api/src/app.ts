@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { AccessTokenVerifier, GenerationConfirmer, PublicKeys, RevocationFeed, RevocationSet } from '@fastify-uws-auth/auth-contract'
+import type { GenerationConfirmer, PublicKeys, RevocationFeed, RevocationSet, VerifiedTokens } from '@fastify-uws-auth/auth-contract'
 import cookies from '@fastify/cookie'
 import cors from '@fastify/cors'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -7,7 +7,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type pg from 'pg'
 import type { AccessTokenSigner } from './auth/access-token-signer.js'
 import type { PasswordHasher } from './auth/passwords.js'
-import type { Peppers } from './auth/peppers.js'
+import type { PepperFile } from './auth/peppers.js'
 import type { ApiConfig } from './config.js'
 import allowedOrigin from './plugins/allowed-origin.js'
 import bearer from './plugins/bearer.js'
@@ -40,9 +40,9 @@ export interface AppResources {
   pool: pg.Pool
   publicKeys: PublicKeys
   signAccessToken: AccessTokenSigner
-  verifyAccessToken: AccessTokenVerifier
+  verifiedTokens: VerifiedTokens
   passwords: PasswordHasher
-  refreshTokenPeppers: Peppers
+  refreshTokenPeppers: PepperFile
   revocations: RevocationSet
   feed: RevocationFeed
   confirmer: GenerationConfirmer
@@ -80,7 +80,7 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
 
   // What routes ask for.
   await app.register(allowedOrigin, { allowedOrigins: config.ALLOWED_ORIGINS })
-  await app.register(bearer, { verify: resources.verifyAccessToken, revocations: resources.revocations, feed, confirmer: resources.confirmer })
+  await app.register(bearer, { tokens: resources.verifiedTokens, revocations: resources.revocations, feed, confirmer: resources.confirmer })
   if (!config.production) await app.register(openapi, { publicUrl: config.PUBLIC_URL })
 
   const cookie = createRefreshCookie(config.PUBLIC_URL)

@@ -75,7 +75,7 @@ t.test('before the API starts it refuses', async t => {
     for (const [setting, content, sentence] of [
       ['PRIVATE_KEY_PATH', '', 'holds no PRIVATE KEY block'], ['PRIVATE_KEY_PATH', SECRET, 'holds no PRIVATE KEY block'],
       ['PRIVATE_KEY_PATH', garbage('PRIVATE KEY'), 'is not an RSA key'], ['PRIVATE_KEY_PATH', other.publicPem, 'holds no PRIVATE KEY block'],
-      ['PRIVATE_KEY_PATH', other.privatePem, 'is not in PUBLIC_KEY_PATH'], ['PRIVATE_KEY_PATH', ec.privateKey, 'is not in PUBLIC_KEY_PATH'],
+      ['PRIVATE_KEY_PATH', other.privatePem, 'is not in PUBLIC_KEY_PATH'], ['PRIVATE_KEY_PATH', ec.privateKey, 'is not an RSA key'],
       ['PUBLIC_KEY_PATH', '', 'no PEM block found'], ['PUBLIC_KEY_PATH', garbage('PUBLIC KEY'), ''], ['PUBLIC_KEY_PATH', other.privatePem, 'expected PUBLIC KEY blocks'],
       ['PUBLIC_KEY_PATH', weak.publicKey, '1024-bit key is too weak'], ['PUBLIC_KEY_PATH', ec.publicKey, 'only RSA keys'], ['PUBLIC_KEY_PATH', other.publicPem.repeat(2), 'appears twice']
     ] as const) await refuses(t, { [setting]: await fileWith('key.pem', content) }, [new RegExp(`^${setting}: .*${sentence}`)])
@@ -86,8 +86,8 @@ t.test('before the API starts it refuses', async t => {
     for (const setting of ['REFRESH_TOKEN_PEPPER_PATH', 'PASSWORD_PEPPER_PATH']) {
       await refuses(t, { [setting]: join(folder, 'nowhere') }, [new RegExp(`^${setting}: cannot read .* \\(ENOENT\\)`)])
       for (const [content, sentence] of [
-        ['', 'holds no pepper'], [SECRET, 'line 1 of .* is not version:base64'], ['1:c2hvcnQ=', 'line 1'], [`0:${secret}`, 'line 1'], [`256:${secret}`, 'line 1'],
-        [`1:${secret}\n1:${secret}`, 'line 2 of .* greater version'], [`2:${secret}\n1:${secret}`, 'line 2 of .* greater version']
+        ['', 'holds no pepper'], [SECRET, 'line 1 is not version:base64'], ['1:c2hvcnQ=', 'line 1'], [`0:${secret}`, 'line 1'], [`256:${secret}`, 'line 1'],
+        [`1:${secret}\n1:${secret}`, 'line 2 .*greater version'], [`2:${secret}\n1:${secret}`, 'line 2 .*greater version']
       ] as const) await refuses(t, { [setting]: await fileWith('pepper', content) }, [new RegExp(`^${setting}: .*${sentence}`)])
     }
   })

@@ -1,11 +1,13 @@
 import {
-  GenerationConfirmer, PostgresRevocationFeed, RevocationSet, checkPostgres, confirmGenerations, createAccessTokenVerifier, loadPublicKeys
+  GenerationConfirmer, PostgresRevocationFeed, RevocationSet, VerifiedTokens, checkPostgres, confirmGenerations, createAccessTokenVerifier, openPublicKeys
 } from '@fastify-uws-auth/auth-contract'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import type { SocketConfig } from './config.js'
 import type { SocketResources } from './socket-server.js'
 
+// Tokens come back when sockets reconnect and when one user has several; memory is for the sockets.
+const REMEMBERED_TOKENS = 1000
 // One statement a second; whatever blocks it must not pile up.
 const POOL_LIMITS = { max: 1, connectionTimeoutMillis: 3000, lock_timeout: 2000, statement_timeout: 5000, query_timeout: 6000 }
 
@@ -14,29 +16,33 @@ const POOL_LIMITS = { max: 1, connectionTimeoutMillis: 3000, lock_timeout: 2000,
  * @throws {StartupError} naming the setting to put right
  */
 export async function openResources (config: SocketConfig, log: Logger): Promise<SocketResources & { close: () => Promise<void> }> {
-  const keys = await loadPublicKeys(config.PUBLIC_KEY_PATH)
+  const accessTokenLifetimeMs = config.ACCESS_TOKEN_MAX_AGE.milliseconds
+  const revocations = new RevocationSet({ accessTokenLifetimeMs })
+  const keys = await openPublicKeys({ path: config.PUBLIC_KEY_PATH, accessTokenLifetimeMs, log, onChange: () => verifiedTokens.forgetAll() })
+  const verifiedTokens = new VerifiedTokens({
+    verify: createAccessTokenVerifier({ keys, issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE, maxAge: config.ACCESS_TOKEN_MAX_AGE.seconds }),
+    revocations,
+    maximum: REMEMBERED_TOKENS
+  })
   await checkPostgres('DATABASE_URL', config.DATABASE_URL)
   const listenUrl = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
   if (config.DATABASE_LISTEN_URL !== undefined) await checkPostgres('DATABASE_LISTEN_URL', listenUrl)
 
   const pool = new pg.Pool({ connectionString: config.DATABASE_URL, application_name: 'uws-server', ...POOL_LIMITS })
   pool.on('error', err => log.error({ err }, 'an idle PostgreSQL connection was lost'))
-  const revocations = new RevocationSet({ accessTokenLifetimeMs: config.ACCESS_TOKEN_MAX_AGE.milliseconds })
   const feed = new PostgresRevocationFeed({ connectionString: listenUrl, revocations, maxStalenessMs: config.REVOCATION_MAX_STALENESS.milliseconds, log })
   await feed.start()
   const confirmer = new GenerationConfirmer({ confirm: (ids, generations) => confirmGenerations(pool, ids, generations), log })
-  const verifyAccessToken = createAccessTokenVerifier({
-    keys, issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE, maxAge: config.ACCESS_TOKEN_MAX_AGE.seconds
-  })
 
   return {
     config,
     log,
-    verifyAccessToken,
+    verifyAccessToken: accessToken => verifiedTokens.verify(accessToken),
     revocations,
     feed,
     confirmer,
     async close () {
+      keys.close()
       await confirmer.close()
       await feed.close()
       await pool.end()

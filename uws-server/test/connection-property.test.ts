@@ -27,7 +27,7 @@ class Subject {
   say (model: Model, message: Record<string, unknown>): void {
     const id = `m${model.messages++}`
     model.unanswered.push(id)
-    if (message['type'] === 'reauth') model.verifyingSince.push(this.it.now)
+    if (message['type'] === 'reauth' && this.it.ends.length === 0) model.verifyingSince.push(this.it.now)
     this.it.say({ ...message, id })
     this.judge(model)
   }
@@ -37,7 +37,9 @@ class Subject {
     if (it.ends.length > 1) throw new Error('ended twice')
     for (; model.seen < it.frames.length; model.seen++) this.#judgeFrame(it.frames[model.seen]!, it.sentAt[model.seen]!, model)
     const closesAt = model.expiresAt + GRACE_MS
-    if (it.ends.length === 0 && it.now >= closesAt + TICK_MS && !model.verifyingSince.some(at => at < closesAt)) throw new Error('still open a tick after the grace')
+    const awaitsReauth = model.verifyingSince.some(at => at < closesAt)
+    if (it.end?.code === 4419 && awaitsReauth) throw new Error('closed although a reauth came in time')
+    if (it.ends.length === 0 && it.now >= closesAt + TICK_MS && !awaitsReauth) throw new Error('still open a tick after the grace')
     if (it.end?.code === 4419 && it.endedAt! < closesAt) throw new Error('closed for expiry before the end of the grace')
     if (model.revoked && it.ends.length === 0) throw new Error('open although its session has ended')
   }

@@ -2,7 +2,7 @@ import { checkPostgres, loadConfig, logOptions } from '@fastify-uws-auth/auth-co
 import { pino } from 'pino'
 import { HashingPool } from '../auth/hashing-pool.js'
 import { createPasswordHasher, type PasswordHasher } from '../auth/passwords.js'
-import { loadPeppers } from '../auth/peppers.js'
+import { openPeppers } from '../auth/peppers.js'
 import { createPool } from '../db/pool.js'
 import { AdminConfig } from './admin-config.js'
 import { AdminError } from './admin-error.js'
@@ -34,7 +34,7 @@ export async function runAdmin (argv: string[], { connectionString, env }: Admin
   const passwords = async (): Promise<PasswordHasher> => await createPasswordHasher({
     algorithm: config.PASSWORD_HASH,
     bcryptCost: config.BCRYPT_COST,
-    peppers: await loadPeppers('PASSWORD_PEPPER_PATH', config.PASSWORD_PEPPER_PATH),
+    peppers: await openPeppers('PASSWORD_PEPPER_PATH', config.PASSWORD_PEPPER_PATH, log),
     pool: new HashingPool({ concurrency: 1, maxWaitMs: Infinity })
   })
   const context: AdminContext = { pool, passwords, print: line => process.stdout.write(`${line}\n`) }

@@ -3,12 +3,12 @@ import { hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2'
 import bcrypt from 'bcrypt'
 import type { NewPassword } from '../db/users.js'
 import type { HashingPool } from './hashing-pool.js'
-import type { Peppers } from './peppers.js'
+import type { PepperFile } from './peppers.js'
 
 export interface PasswordHasherOptions {
   algorithm: 'bcrypt' | 'argon2id'
   bcryptCost: number
-  peppers: Peppers
+  peppers: PepperFile
   pool: HashingPool
 }
 
@@ -36,10 +36,11 @@ export async function createPasswordHasher (options: PasswordHasherOptions): Pro
   const currentPrefix = algorithm === 'bcrypt' ? `$2b$${String(bcryptCost).padStart(2, '0')}$` : ARGON2_PREFIX
 
   const hash = async (password: string): Promise<NewPassword> => {
-    const input = withPepper(password, peppers.byVersion.get(peppers.newestVersion)!)
+    const pepperVersion = peppers.newestVersion
+    const input = withPepper(password, peppers.byVersion.get(pepperVersion)!)
     return {
       hash: await pool.run(() => algorithm === 'bcrypt' ? bcrypt.hash(input, bcryptCost) : argon2Hash(input, ARGON2_PARAMETERS)),
-      pepperVersion: peppers.newestVersion
+      pepperVersion
     }
   }
   const dummy = await hash(randomBytes(32).toString('base64'))
@@ -48,7 +49,9 @@ export async function createPasswordHasher (options: PasswordHasherOptions): Pro
     hash,
     async matches (password, stored) {
       const passwordHash = stored?.passwordHash ?? dummy.hash
-      const pepper = peppers.byVersion.get(stored?.passwordPepperVersion ?? dummy.pepperVersion)
+      const pepperVersion = stored?.passwordPepperVersion ?? dummy.pepperVersion
+      if (!peppers.byVersion.has(pepperVersion)) await peppers.lookAgain()
+      const pepper = peppers.byVersion.get(pepperVersion)
       // A pepper that was thrown away: nothing can match, but the work is done all the same.
       const input = withPepper(password, pepper ?? randomBytes(32))
       const verified = await pool.run(() => passwordHash.startsWith('$argon2')

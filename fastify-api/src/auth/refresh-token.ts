@@ -1,5 +1,5 @@
 import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { Peppers } from './peppers.js'
+import type { PepperFile, Peppers } from './peppers.js'
 
 /*
  * base64url( format(1) ‖ pepper version(1) ‖ session id(16) ‖ generation(4) ‖ secret(32) ‖ mac(32) )
@@ -56,6 +56,15 @@ export function decodeRefreshToken (peppers: Peppers, text: string): RefreshToke
     generation: bytes.readUInt32BE(18),
     secret: bytes.subarray(22, SIGNED_BYTES)
   }
+}
+
+/**
+ * As `decodeRefreshToken`, but looks for a new pepper when the token names one that this process does not know:
+ * another process may have been told of it a moment ago and used it already.
+ */
+export async function readRefreshToken (peppers: PepperFile, text: string): Promise<RefreshToken | undefined> {
+  if (TEXT_FORM.test(text) && !peppers.byVersion.has(Buffer.from(text.slice(0, 4), 'base64url')[1]!)) await peppers.lookAgain()
+  return decodeRefreshToken(peppers, text)
 }
 
 function authenticate (peppers: Peppers, bytes: Buffer): Buffer | undefined {

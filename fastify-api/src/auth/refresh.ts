@@ -1,11 +1,11 @@
 import type pg from 'pg'
 import { rotateSession, type RotatedSession } from '../db/rotate-session.js'
-import type { Peppers } from './peppers.js'
-import { decodeRefreshToken, encodeRefreshToken, hashFamilySecret } from './refresh-token.js'
+import type { PepperFile } from './peppers.js'
+import { encodeRefreshToken, hashFamilySecret, readRefreshToken } from './refresh-token.js'
 
 export interface RefreshContext {
   pool: pg.Pool
-  peppers: Peppers
+  peppers: PepperFile
   /** Milliseconds; 0 turns the replay window off. */
   replayWindowMs: number
   idleLifetimeMs: number
@@ -30,7 +30,7 @@ const MAXIMUM_REPLAYS = 100
  * @throws only when PostgreSQL could not answer; the client then retries with the same cookie
  */
 export async function refreshSession ({ pool, peppers, ...limits }: RefreshContext, refreshToken: string): Promise<RefreshOutcome> {
-  const presented = decodeRefreshToken(peppers, refreshToken)
+  const presented = await readRefreshToken(peppers, refreshToken)
   if (presented === undefined) return { kind: 'unknown' }
   const { sessionId, generation, secret } = presented
   const session = await rotateSession(pool, { sessionId, generation, secretHash: hashFamilySecret(secret) }, limits)

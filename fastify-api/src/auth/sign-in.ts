@@ -4,13 +4,13 @@ import { createSession, type CreatedSession } from '../db/sessions.js'
 import { findCredentials, upgradePasswordHash } from '../db/users.js'
 import { canonicalIdentifier, isStorableIdentifier } from './identifier.js'
 import type { PasswordHasher } from './passwords.js'
-import type { Peppers } from './peppers.js'
-import { decodeRefreshToken, encodeRefreshToken, hashFamilySecret, newFamilySecret } from './refresh-token.js'
+import type { PepperFile } from './peppers.js'
+import { encodeRefreshToken, hashFamilySecret, newFamilySecret, readRefreshToken } from './refresh-token.js'
 
 export interface SignInContext {
   pool: pg.Pool
   passwords: PasswordHasher
-  peppers: Peppers
+  peppers: PepperFile
   maxAgeMs: number
   idleLifetimeMs: number
 }
@@ -51,7 +51,7 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
   }
 
   const secret = newFamilySecret()
-  const previous = request.refreshToken === undefined ? undefined : decodeRefreshToken(peppers, request.refreshToken)
+  const previous = request.refreshToken === undefined ? undefined : await readRefreshToken(peppers, request.refreshToken)
   const session = await createSession(pool, {
     userId: user.id,
     passwordChangedAt: user.passwordChangedAt,

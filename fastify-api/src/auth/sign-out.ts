@@ -1,10 +1,10 @@
 import type { Principal, Revocation, RevocationSet } from '@fastify-uws-auth/auth-contract'
 import type pg from 'pg'
 import { endAllSessions, endSession, findSessionOwner } from '../db/end-sessions.js'
-import type { Peppers } from './peppers.js'
-import { decodeRefreshToken, hashFamilySecret } from './refresh-token.js'
+import type { PepperFile } from './peppers.js'
+import { hashFamilySecret, readRefreshToken } from './refresh-token.js'
 
-export interface SignOutContext { pool: pg.Pool, peppers: Peppers, revocations: RevocationSet }
+export interface SignOutContext { pool: pg.Pool, peppers: PepperFile, revocations: RevocationSet }
 
 export interface SignOutRequest {
   /** The refresh cookie, whatever it holds. */
@@ -24,7 +24,7 @@ export interface SignOutRequest {
 export async function signOut ({ pool, peppers, revocations }: SignOutContext, request: SignOutRequest): Promise<Revocation[]> {
   const holders = new Map<string, string>()
   if (request.principal) holders.set(request.principal.sessionId, request.principal.subject)
-  const token = request.refreshToken === undefined ? undefined : decodeRefreshToken(peppers, request.refreshToken)
+  const token = request.refreshToken === undefined ? undefined : await readRefreshToken(peppers, request.refreshToken)
   if (token) {
     const owner = await findSessionOwner(pool, token.sessionId, hashFamilySecret(token.secret))
     if (owner !== undefined) holders.set(token.sessionId, owner)

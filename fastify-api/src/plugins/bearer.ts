@@ -1,5 +1,5 @@
 import {
-  AuthError, type AccessTokenVerifier, type GenerationConfirmer, type Principal, type RevocationFeed, type RevocationSet
+  AuthError, type GenerationConfirmer, type Principal, type RevocationFeed, type RevocationSet, type VerifiedTokens
 } from '@fastify-uws-auth/auth-contract'
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
@@ -15,7 +15,7 @@ declare module 'fastify' {
 }
 
 export interface BearerOptions {
-  verify: AccessTokenVerifier
+  tokens: VerifiedTokens
   revocations: RevocationSet
   feed: RevocationFeed
   confirmer: GenerationConfirmer
@@ -24,11 +24,11 @@ export interface BearerOptions {
 // RFC 6750, section 2.1: the only carrier; tokens in the query or the body are not looked at.
 const BEARER = /^Bearer +([^ ]+)$/i
 
-export default fp<BearerOptions>(async (app, { verify, revocations, feed, confirmer }) => {
+export default fp<BearerOptions>(async (app, { tokens, revocations, feed, confirmer }) => {
   const identify = async (request: FastifyRequest): Promise<Principal | undefined> => {
     const accessToken = BEARER.exec(readAuthorization(request) ?? '')?.[1]
     if (accessToken === undefined) return undefined
-    const verification = await verify(accessToken)
+    const verification = await tokens.verify(accessToken)
     // No await from here on: a revocation that was applied meanwhile must be seen.
     if (verification.kind !== 'verified') {
       request.log.debug({ verification: verification.kind === 'refused' ? verification.reason : 'expired' }, 'access token refused')

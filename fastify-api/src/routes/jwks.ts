@@ -1,4 +1,4 @@
-import type { PublicKeys } from '@fastify-uws-auth/auth-contract'
+import { toJwks, type PublicKeys } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { problems } from './schemas.js'
@@ -15,6 +15,6 @@ export const jwksRoute: FastifyPluginAsyncTypebox<JwksOptions> = async (app, { p
     schema: { summary: 'The keys that verify access tokens', tags: ['keys'], response: { 200: Type.Object({ keys: Type.Array(Jwk) }), ...problems(429) } }
   }, async (_request, reply) => {
     reply.header('cache-control', 'public, max-age=30')
-    return publicKeys.jwks
+    return toJwks(publicKeys, Date.now())
   })
 }

@@ -43,12 +43,12 @@ export function createAccessTokenVerifier (options: AccessTokenVerifierOptions):
     if (!segments.every(isCanonicalBase64url)) return refused('malformed')
     const header = decodeJson(Buffer.from(segments[0]!, 'base64url'))
     if (!isExpectedHeader(header)) return refused('header')
-    const key = keys.byKid.get(header.kid)
-    if (key === undefined) return refused('unknown_key')
+    const publicKey = keys.byKid.get(header.kid)
+    if (publicKey === undefined || now() >= publicKey.retiredAt) return refused('unknown_key')
 
     let payload: Uint8Array
     try {
-      ({ payload } = await compactVerify(accessToken, key, { algorithms: [ACCESS_TOKEN_ALGORITHM] }))
+      ({ payload } = await compactVerify(accessToken, publicKey.key, { algorithms: [ACCESS_TOKEN_ALGORITHM] }))
     } catch {
       return refused('signature')
     }

@@ -1,47 +1,73 @@
 import { createPublicKey } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { calculateJwkThumbprint, exportJWK, importSPKI, type CryptoKey } from 'jose'
+import type { Logger } from 'pino'
 import { ACCESS_TOKEN_ALGORITHM } from './claims.js'
 import { parsePemBundle } from './pem-bundle.js'
-import { StartupError } from './startup-error.js'
+import { ReloadedFile } from './reloaded-file.js'
 
 const MINIMUM_MODULUS_BITS = 2048
 
 /** A public key as RFC 7517 publishes it: public members only. */
 export interface PublicJwk { kty: string, n: string, e: string, kid: string, use: 'sig', alg: typeof ACCESS_TOKEN_ALGORITHM }
 
+/** A new key is published this long before it signs, so that every verifier has read it. */
+export const PUBLICATION_MS = 60_000
+/** For differences between clocks. */
+const RETIREMENT_SLACK_MS = 60_000
+
+/** A key that verifies. Instants are milliseconds since the epoch. */
+export interface PublicKey {
+  key: CryptoKey
+  jwk: PublicJwk
+  /** From here on nothing that it has signed can be alive. `Infinity` while no newer key has taken over. */
+  retiredAt: number
+}
+
 /** The keys that verify access tokens, looked up by exact `kid` in a Map and nowhere else. */
-export interface PublicKeys {
-  byKid: ReadonlyMap<string, CryptoKey>
-  jwks: { keys: PublicJwk[] }
+export interface PublicKeys { readonly byKid: ReadonlyMap<string, PublicKey> }
+
+/** The set that others verify with (RFC 7517, section 5), without retired keys. */
+export function toJwks ({ byKid }: PublicKeys, now: number): { keys: PublicJwk[] } {
+  return { keys: [...byKid.values()].filter(({ retiredAt }) => now < retiredAt).map(({ jwk }) => jwk) }
+}
+
+export interface OpenPublicKeysOptions {
+  path: string
+  /** Longest life of an access token, in milliseconds. */
+  accessTokenLifetimeMs: number
+  log: Pick<Logger, 'info' | 'error'>
+  /** Called when the file has changed; what was verified with a key that is gone must be forgotten. */
+  onChange: () => void
 }
 
 /**
- * Reads a bundle of PEM blocks. `kid` is the RFC 7638 thumbprint.
+ * Reads a bundle of PEM blocks, and again whenever it changes. `kid` is the RFC 7638 thumbprint.
  * @throws {StartupError} when the file is missing or holds a private, weak, repeated or foreign key: a mistake
  *   here must stop the process, not weaken it
  */
-export async function loadPublicKeys (path: string): Promise<PublicKeys> {
-  const text = await readFile(path, 'utf8').catch((err: NodeJS.ErrnoException) => {
-    throw new StartupError(`PUBLIC_KEY_PATH: cannot read ${path} (${err.code}); run ./generate-keys.sh first`)
+export async function openPublicKeys ({ path, accessTokenLifetimeMs, log, onChange }: OpenPublicKeysOptions): Promise<PublicKeys & { close (): void }> {
+  const file = await ReloadedFile.open({
+    setting: 'PUBLIC_KEY_PATH', path, log, onChange, parse: text => importPublicKeys(text, accessTokenLifetimeMs)
   })
-  try {
-    return await importPublicKeys(text)
-  } catch (err) {
-    throw new StartupError(`PUBLIC_KEY_PATH: ${path}: ${(err as Error).message}`)
+  return {
+    get byKid () { return file.current.byKid },
+    close: () => file.close()
   }
 }
 
-/** @throws {Error} naming what is wrong with the bundle */
-export async function importPublicKeys (bundle: string): Promise<PublicKeys> {
+/**
+ * An older key is retired one access-token life after the one that follows it in the bundle has begun to sign.
+ * @param accessTokenLifetimeMs longest life of an access token
+ * @throws {Error} naming what is wrong with the bundle
+ */
+export async function importPublicKeys (bundle: string, accessTokenLifetimeMs: number = Infinity): Promise<PublicKeys> {
   const blocks = parsePemBundle(bundle)
   // A block that the parser passes over as commentary would be a key that silently does not count.
   const announced = bundle.match(/-----BEGIN /g)?.length ?? 0
   if (announced !== blocks.length) throw new Error('a PEM block is damaged or has no plain base64 body')
   if (blocks.length === 0) throw new Error('no PEM block found')
-  const byKid = new Map<string, CryptoKey>()
-  const keys: PublicJwk[] = []
-  for (const { label, pem } of blocks) {
+  const byKid = new Map<string, PublicKey>()
+  for (const [index, { label, pem }] of blocks.entries()) {
     if (label !== 'PUBLIC KEY') throw new Error(`expected PUBLIC KEY blocks, found ${label}`)
     const details = createPublicKey(pem)
     const { modulusLength, publicExponent } = details.asymmetricKeyDetails ?? {}
@@ -52,8 +78,12 @@ export async function importPublicKeys (bundle: string): Promise<PublicKeys> {
     const { kty, n, e } = await exportJWK(key)
     const kid = await calculateJwkThumbprint({ kty, n, e })
     if (byKid.has(kid)) throw new Error(`the key ${kid} appears twice`)
-    byKid.set(kid, key)
-    keys.push({ kty: kty!, n: n!, e: e!, kid, use: 'sig', alg: ACCESS_TOKEN_ALGORITHM })
+    const successor = blocks[index + 1]?.createdAt?.getTime() ?? Infinity
+    byKid.set(kid, {
+      key,
+      jwk: { kty: kty!, n: n!, e: e!, kid, use: 'sig', alg: ACCESS_TOKEN_ALGORITHM },
+      retiredAt: successor + PUBLICATION_MS + accessTokenLifetimeMs + RETIREMENT_SLACK_MS
+    })
   }
-  return { byKid, jwks: { keys } }
+  return { byKid }
 }

@@ -3,13 +3,15 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { calculateJwkThumbprint } from 'jose'
 import t from 'tap'
-import { importPublicKeys, loadPublicKeys } from '../src/public-keys.js'
+import { importPublicKeys, openPublicKeys, PUBLICATION_MS, toJwks } from '../src/public-keys.js'
 import { StartupError } from '../src/startup-error.js'
 import { createTestKeys, mintAccessToken } from './fixtures/access-tokens.js'
 import { createTestVerifier } from './fixtures/verifier.js'
 
 const [older, newer] = [await createTestKeys(), await createTestKeys()]
 const pair = (bits: number, publicExponent = 65537) => generateKeyPairSync('rsa', { modulusLength: bits, publicExponent })
+const log = { info () {}, error () {} }
+const open = (path: string) => openPublicKeys({ path, accessTokenLifetimeMs: 900_000, log, onChange () {} })
 const pemOf = (key: ReturnType<typeof pair>['publicKey']) => key.export({ format: 'pem', type: 'spki' }).toString()
 
 t.test('kid is the thumbprint of RFC 7638', async t => {
@@ -18,13 +20,13 @@ t.test('kid is the thumbprint of RFC 7638', async t => {
     'tn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbI' +
     'SD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw'
   const pem = pemOf(createPublicKey({ key: { kty: 'RSA', e: 'AQAB', n }, format: 'jwk' }))
-  const { byKid, jwks } = await importPublicKeys(pem)
-  t.strictSame([...byKid.keys()], ['NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'])
-  t.strictSame(jwks, { keys: [{ kty: 'RSA', n, e: 'AQAB', kid: 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs', use: 'sig', alg: 'RS256' }] })
+  const keys = await importPublicKeys(pem)
+  t.strictSame([...keys.byKid.keys()], ['NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'])
+  t.strictSame(toJwks(keys, Date.now()), { keys: [{ kty: 'RSA', n, e: 'AQAB', kid: 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs', use: 'sig', alg: 'RS256' }] })
 })
 
 t.test('what is published has public members only', async t => {
-  const { jwks } = await importPublicKeys(older.publicPem + newer.publicPem)
+  const jwks = toJwks(await importPublicKeys(older.publicPem + newer.publicPem), Date.now())
   t.strictSame(jwks.keys.map(({ kid }) => kid), [older.kid, newer.kid])
   for (const jwk of jwks.keys) {
     t.strictSame(Object.keys(jwk).sort(), ['alg', 'e', 'kid', 'kty', 'n', 'use'])
@@ -40,6 +42,24 @@ t.test('every key of the bundle verifies, under its own kid alone', async t => {
   t.strictSame(await verify(await mintAccessToken(older, {}, { kid: newer.kid })), { kind: 'refused', reason: 'signature' })
   const afterDrop = await createTestVerifier(newer)
   t.strictSame(await afterDrop(await mintAccessToken(older)), { kind: 'refused', reason: 'unknown_key' })
+})
+
+t.test('an older key is retired one access-token life after its successor began to sign', async t => {
+  const created = Date.parse('2026-01-01T00:00:00Z')
+  const lifetime = 900_000
+  const bundle = `${older.publicPem}\nCreated: ${new Date(created).toISOString()}\n${newer.publicPem}`
+  const keys = await importPublicKeys(bundle, lifetime)
+  const { retiredAt } = keys.byKid.get(older.kid)!
+  t.ok(retiredAt > created + PUBLICATION_MS + lifetime, 'everything it signed has expired before')
+  t.equal(keys.byKid.get(newer.kid)!.retiredAt, Infinity)
+  t.strictSame(toJwks(keys, retiredAt - 1).keys.map(({ kid }) => kid), [older.kid, newer.kid])
+  t.strictSame(toJwks(keys, retiredAt).keys.map(({ kid }) => kid), [newer.kid])
+
+  const at = (now: number) => createTestVerifier(older, { keys, now: () => now })
+  const iat = Math.floor(retiredAt / 1000) - 60
+  const accessToken = await mintAccessToken(older, { iat, exp: iat + 900 })
+  t.match(await (await at(retiredAt - 1))(accessToken), { kind: 'verified' })
+  t.strictSame(await (await at(retiredAt))(accessToken), { kind: 'refused', reason: 'unknown_key' })
 })
 
 t.test('line ends, comments and blank lines do not matter', async t => {
@@ -86,7 +106,7 @@ t.test('a bundle with a mistake stops the process, with a sentence that names th
   for (const [name, [content, sentence]] of Object.entries(bundles)) {
     const path = join(folder, 'public.pem')
     await writeFile(path, content)
-    const err = await loadPublicKeys(path).then(() => undefined, (err: Error) => err)
+    const err = await open(path).then(() => undefined, (err: Error) => err)
     t.ok(err instanceof StartupError, name)
     t.match(err?.message, new RegExp(`^PUBLIC_KEY_PATH: ${path}: .*${sentence.source}`), name)
     t.notMatch(err?.message, body[1]!, 'no key material in it')
@@ -97,6 +117,6 @@ t.test('a bundle with a mistake stops the process, with a sentence that names th
 
 t.test('a file that cannot be read is named, with what to do', async t => {
   const folder = t.testdir()
-  await t.rejects(loadPublicKeys(join(folder, 'none.pem')), { name: 'StartupError', message: /^PUBLIC_KEY_PATH: .*none\.pem \(ENOENT\).*generate-keys/ })
-  await t.rejects(loadPublicKeys(folder), { name: 'StartupError', message: /^PUBLIC_KEY_PATH: .*\(EISDIR\)/ })
+  await t.rejects(open(join(folder, 'none.pem')), { name: 'StartupError', message: /^PUBLIC_KEY_PATH: .*none\.pem \(ENOENT\).*generate-keys/ })
+  await t.rejects(open(folder), { name: 'StartupError', message: /^PUBLIC_KEY_PATH: .*\(EISDIR\)/ })
 })

@@ -1,0 +1,63 @@
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { ReloadedFile } from '../src/reloaded-file.js'
+
+async function openFile (t: Test, text: string) {
+  const path = join(t.testdir(), 'numbers')
+  const logged: string[] = []
+  const changes: number[] = []
+  await writeFile(path, text)
+  const note = (details: unknown, message?: string) => { logged.push(`${message} ${JSON.stringify(details)}`) }
+  const file = await ReloadedFile.open({
+    setting: 'NUMBER_PATH',
+    path,
+    parse (text) {
+      if (!/^\d+$/.test(text)) throw new Error('not a number')
+      return Number(text)
+    },
+    log: { info: note, error: note },
+    onChange: number => changes.push(number)
+  })
+  t.teardown(() => file.close())
+  return { path, file, logged, changes }
+}
+
+t.test('a replaced file is read again', async t => {
+  const { path, file, changes } = await openFile(t, '1')
+  t.equal(await file.look(), false)
+  await writeFile(`${path}.new`, '2')
+  await rename(`${path}.new`, path)
+  t.equal(await file.look(), true)
+  t.equal(file.current, 2)
+  t.strictSame(changes, [2])
+})
+
+t.test('a mistake or a missing file changes nothing, and is told once', async t => {
+  const { path, file, logged, changes } = await openFile(t, '1')
+  await writeFile(path, 'secret nonsense')
+  for (let i = 0; i < 3; i++) t.equal(await file.look(), false)
+  t.equal(logged.length, 1)
+  t.notMatch(logged.join(), 'secret')
+  await rm(path)
+  t.equal(await file.look(), false)
+  t.equal(file.current, 1)
+  t.strictSame(changes, [])
+  await writeFile(path, '3')
+  t.equal(await file.look(), true)
+  t.equal(file.current, 3)
+})
+
+t.test('strangers cannot make it look more than once in five seconds', async t => {
+  const { path, file } = await openFile(t, '1')
+  await writeFile(path, '2')
+  t.equal(await file.lookIfDue(), false)
+  t.equal(file.current, 1)
+})
+
+t.test('it is found by itself', async t => {
+  const { path, file } = await openFile(t, '1')
+  await writeFile(path, '2')
+  while (file.current !== 2) await new Promise(resolve => setTimeout(resolve, 50))
+  t.pass()
+})
