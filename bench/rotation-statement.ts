@@ -1,0 +1,89 @@
+// What a rotation costs PostgreSQL: WAL bytes, HOT updates, and the size of the table before and after many of them.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { migrate } from '@fastify-uws-auth/fastify-api/migrations'
+import { prepareDatabase } from '@fastify-uws-auth/local-mode/database'
+import { connectionString, startEmbeddedPostgres } from '@fastify-uws-auth/local-mode/embedded-postgres'
+import { rotateSession } from '../fastify-api/src/db/rotate-session.js'
+
+const ROTATIONS = Number(process.argv[2] ?? 500_000)
+const SESSIONS = 1000
+const CONNECTIONS = 8
+const LIMITS = { replayWindowMs: 0, idleLifetimeMs: 7 * 86_400_000 }
+
+interface State { relationBytes: number, indexBytes: number, updates: number, hotUpdates: number, lsn: string }
+
+const folder = mkdtempSync(path.join(tmpdir(), 'rotation-statement-'))
+const postgres = await startEmbeddedPostgres({ dataDir: folder })
+try {
+  await prepareDatabase(postgres.adminUrl, 'bench', postgres.credentials)
+  await migrate(connectionString(postgres.credentials, 'auth_owner', postgres.port, 'bench'))
+  const pool = new pg.Pool({ connectionString: connectionString(postgres.credentials, 'postgres', postgres.port, 'bench'), max: CONNECTIONS })
+  pool.on('error', () => {})                          // the server goes before the pool's last connection has ended
+  await main(pool).finally(() => pool.end())
+} finally {
+  await postgres.stop()
+  rmSync(folder, { recursive: true, force: true })
+}
+
+async function main (pool: pg.Pool): Promise<void> {
+  const sessions = await createSessions(pool)
+  await rotate(pool, sessions, SESSIONS * 5)          // the pages find their size
+  await pool.query('checkpoint')
+  const before = await readState(pool)
+  const start = performance.now()
+  await rotate(pool, sessions, ROTATIONS)
+  const seconds = (performance.now() - start) / 1000
+  const after = await readState(pool)
+  const { rows: [wal] } = await pool.query<{ bytes: number }>('select pg_wal_lsn_diff($1, $2)::float8 as bytes', [after.lsn, before.lsn])
+  const updates = after.updates - before.updates
+  console.log(`${updates} rotations of ${SESSIONS} sessions over ${CONNECTIONS} connections in ${seconds.toFixed(0)} s, fsync on`)
+  console.table({
+    'rotations/s': { measured: Math.round(updates / seconds) },
+    'WAL bytes per rotation, full-page images included': { measured: Math.round(wal!.bytes / updates) },
+    'HOT updates, %': { measured: Number(((after.hotUpdates - before.hotUpdates) / updates * 100).toFixed(2)), aim: '≥ 99' },
+    'table, KB before': { measured: before.relationBytes / 1024 },
+    'table, KB after': { measured: after.relationBytes / 1024, aim: 'constant' },
+    'indexes, KB before': { measured: before.indexBytes / 1024 },
+    'indexes, KB after': { measured: after.indexBytes / 1024, aim: 'constant' }
+  })
+}
+
+async function createSessions (pool: pg.Pool): Promise<Array<{ sessionId: string, secretHash: Buffer, generation: number }>> {
+  const { rows: [user] } = await pool.query<{ id: string }>(
+    "insert into users (username, password_hash, password_pepper_version) values ('bench', 'none', 1) returning id")
+  const secretHashes = Array.from({ length: SESSIONS }, () => randomBytes(32))
+  const { rows } = await pool.query<{ sessionId: string, secretHash: Buffer }>(
+    `insert into sessions (user_id, secret_hash, amr, expires_at, idle_expires_at)
+     select $1, hash, '{pwd}', now() + interval '30 days', now() + interval '7 days' from unnest($2::bytea[]) hash
+     returning id as "sessionId", secret_hash as "secretHash"`, [user!.id, secretHashes])
+  return rows.map(row => ({ ...row, generation: 0 }))
+}
+
+async function rotate (pool: pg.Pool, sessions: Array<{ sessionId: string, secretHash: Buffer, generation: number }>, count: number): Promise<void> {
+  let next = 0
+  await Promise.all(Array.from({ length: CONNECTIONS }, async (_, lane) => {
+    while (next < count) {
+      const turn = next++
+      // Each lane keeps to its own sessions, so that generations go up one by one.
+      const session = sessions[(Math.floor(turn / CONNECTIONS) * CONNECTIONS + lane) % SESSIONS]!
+      const outcome = await rotateSession(pool, session, LIMITS)
+      if (outcome?.outcome !== 'rotate') throw new Error(`expected a rotation, got ${outcome?.outcome}`)
+      session.generation = outcome.generation
+      if (turn % 50_000 === 49_999) process.stderr.write(`${turn + 1} of ${count} rotations\n`)
+    }
+  }))
+}
+
+async function readState (pool: pg.Pool): Promise<State> {
+  await pool.query('select pg_stat_force_next_flush()')
+  await new Promise(resolve => setTimeout(resolve, 1500))
+  const { rows } = await pool.query<State>(
+    `select pg_relation_size('sessions')::int as "relationBytes", pg_indexes_size('sessions')::int as "indexBytes",
+            n_tup_upd::int as updates, n_tup_hot_upd::int as "hotUpdates", pg_current_wal_lsn()::text as lsn
+       from pg_stat_user_tables where relname = 'sessions'`)
+  return rows[0]!
+}
