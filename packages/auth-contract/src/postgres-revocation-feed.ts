@@ -1,24 +1,12 @@
-import pg from 'pg'
 import type { Logger } from 'pino'
-import { toRevocation, type Revocation } from './revocation.js'
+import { NotifyCarrier } from './notify-carrier.js'
+import type { RevocationCarrier } from './revocation-carrier.js'
 import type { RevocationFeed } from './revocation-feed.js'
-import type { RevocationSet } from './revocation-set.js'
+import { RevocationReader } from './revocation-reader.js'
+import { toRevocation } from './revocation.js'
+import type { RevocationPath, RevocationSet } from './revocation-set.js'
 
-export const REVOCATION_CHANNEL = 'revocations'
-
-const READ_EVERY_MS = 2000
-const STATEMENT_TIMEOUT_MS = 2000
-const LONGEST_PAUSE_MS = 2000
-
-// A transaction stamps its row before it commits, so a read looks back further than the longest transaction lasts.
-const READ_NEWER_ROWS = `
-  select t.read_at::text as "readAt", r.sid, r.user_id as sub, r.reason,
-         (extract(epoch from r.revoked_at) * 1000)::float8 as "revokedAt"
-    from (select clock_timestamp() as read_at) t
-    left join revocations r
-      on r.revoked_at > case when $1::timestamptz is null then t.read_at - interval '1 hour'
-                             else $1::timestamptz - interval '30 seconds' end
-   order by r.revoked_at`
+const LONGEST_MESSAGE = 1024
 
 export interface PostgresRevocationFeedOptions {
   /** Must reach PostgreSQL directly: a transaction pooler loses notifications. */
@@ -27,127 +15,68 @@ export interface PostgresRevocationFeedOptions {
   /** Milliseconds, or `Infinity` for never stale. */
   maxStalenessMs: number
   log: Logger
+  /** How news arrive at once. The feed starts and closes it. */
+  carrier?: RevocationCarrier
 }
 
 /**
- * The revocation feed over PostgreSQL. A notification is applied at once. Every two seconds, and right after each
- * reconnect, rows newer than the last successful read are read again, so a lost notification costs two seconds.
- * One connection does both: when the reads fail, the notifications are not to be trusted either.
+ * The revocation feed: a carrier brings news at once, and reading the table finds what the carrier lost. The table is
+ * the truth, so only the reads decide about staleness.
  */
 export class PostgresRevocationFeed implements RevocationFeed {
-  readonly #options: PostgresRevocationFeedOptions
-  #client: pg.Client | undefined
-  #timer: NodeJS.Timeout | undefined
-  #lastReadAt: string | null = null
-  #lastSuccess = -Infinity
-  #failures = 0
-  #closed = false
-  #running: Promise<void> = Promise.resolve()
+  readonly #revocations: RevocationSet
+  readonly #maxStalenessMs: number
+  readonly #log: Logger
+  readonly #carrier: RevocationCarrier
+  readonly #reader: RevocationReader
 
-  constructor (options: PostgresRevocationFeedOptions) {
-    this.#options = options
+  constructor ({ connectionString, revocations, maxStalenessMs, log, carrier = new NotifyCarrier() }: PostgresRevocationFeedOptions) {
+    this.#revocations = revocations
+    this.#maxStalenessMs = maxStalenessMs
+    this.#log = log
+    this.#carrier = carrier
+    this.#reader = new RevocationReader({
+      connectionString,
+      log,
+      onConnected: client => carrier.useConnection(client),
+      onRows: (rows, isFirstRead) => this.#applyRows(rows, isFirstRead)
+    })
   }
 
   /** @throws {Error} when the first read fails: a process that does not know what has ended must not start */
   async start (): Promise<void> {
-    const firstRead = this.#connectAndRead()
-    this.#running = firstRead.catch(() => {})
+    this.#carrier.listen({ onMessage: payload => this.#applyMessage(payload), onListening: () => this.#reader.readSoon() })
     try {
-      await firstRead
+      await this.#reader.start()
     } catch (err) {
       await this.close()
       throw err
     }
-    this.#schedule(READ_EVERY_MS)
   }
 
-  staleness (): number { return performance.now() - this.#lastSuccess }
+  staleness (): number { return this.#reader.staleness() }
 
-  isStale (): boolean { return this.staleness() > this.#options.maxStalenessMs }
+  isStale (): boolean { return this.staleness() > this.#maxStalenessMs }
 
   async close (): Promise<void> {
-    this.#closed = true
-    clearTimeout(this.#timer)
-    await this.#running
-    await this.#disconnect()
+    await this.#carrier.close()
+    await this.#reader.close()
   }
 
-  #schedule (delayMs: number): void {
-    clearTimeout(this.#timer)
-    if (this.#closed) return
-    // One timer, and one read after the other: a connection can break while a read is under way, and both ask for
-    // the next read. Two loops would live on beside each other, and close() would stop only one.
-    this.#timer = setTimeout(() => { this.#running = this.#running.then(() => this.#tick()) }, delayMs)
+  #applyRows (rows: unknown[], isFirstRead: boolean): void {
+    for (const row of rows) this.#apply(row, isFirstRead ? 'start' : 'read')
+    this.#revocations.prune()
   }
 
-  async #tick (): Promise<void> {
-    if (this.#closed) return
-    try {
-      await this.#connectAndRead()
-      if (this.#failures > 0) this.#options.log.info({ failures: this.#failures }, 'revocation feed is back')
-      this.#failures = 0
-      this.#schedule(READ_EVERY_MS)
-    } catch (err) {
-      await this.#disconnect()
-      this.#failures += 1
-      if (!this.#closed) this.#options.log.warn({ err, failures: this.#failures }, 'revocation feed lost its connection')
-      // Jitter, so that a restarted database is not met by every node at once.
-      const pause = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** this.#failures)
-      this.#schedule(pause / 2 + Math.random() * pause / 2)
-    }
-  }
-
-  async #connectAndRead (): Promise<void> {
-    const client = this.#client ?? await this.#connect()
-    const askedAt = performance.now()
-    const { rows } = await client.query<Revocation & { readAt: string }>(
-      { name: 'read-revocations', text: READ_NEWER_ROWS, values: [this.#lastReadAt] })
-    for (const { readAt, ...row } of rows) this.#apply(row)
-    this.#lastReadAt = rows[0]!.readAt
-    this.#lastSuccess = askedAt
-    this.#options.revocations.prune()
-  }
-
-  async #connect (): Promise<pg.Client> {
-    const client = new pg.Client({
-      connectionString: this.#options.connectionString,
-      application_name: 'revocation-feed',
-      connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
-      query_timeout: STATEMENT_TIMEOUT_MS,
-      keepAlive: true
-    })
-    client.on('notification', ({ payload }) => this.#applyNotification(payload))
-    client.on('error', err => this.#onConnectionLost(client, err))
-    this.#client = client
-    await client.connect()
-    // Listen before the first read: what commits in between then arrives by both ways instead of by none.
-    await client.query(`listen ${REVOCATION_CHANNEL}`)
-    return client
-  }
-
-  #applyNotification (payload: string | undefined): void {
+  #applyMessage (payload: string): void {
     let row: unknown
-    try { row = JSON.parse(payload ?? '') } catch { row = undefined }
-    if (!this.#apply(row)) this.#options.log.error('a revocation notification could not be read')
+    try { row = payload.length <= LONGEST_MESSAGE ? JSON.parse(payload) : undefined } catch { row = undefined }
+    if (!this.#apply(row, this.#carrier.name)) this.#log.error('a revocation message could not be read')
   }
 
-  #apply (row: unknown): boolean {
+  #apply (row: unknown, path: RevocationPath): boolean {
     const revocation = toRevocation(row)
-    if (revocation !== undefined) this.#options.revocations.apply(revocation)
+    if (revocation !== undefined) this.#revocations.apply(revocation, path)
     return revocation !== undefined
-  }
-
-  #onConnectionLost (client: pg.Client, err: Error): void {
-    if (this.#client !== client || this.#closed) return
-    this.#options.log.warn({ err }, 'revocation feed connection broke')
-    this.#client = undefined
-    client.end().catch(() => {})
-    this.#schedule(0)
-  }
-
-  async #disconnect (): Promise<void> {
-    const client = this.#client
-    this.#client = undefined
-    await client?.end().catch(() => {})
   }
 }

@@ -1,6 +1,5 @@
 /**
- * Keeps a `RevocationSet` up to date. One interface, chosen in the entry file: PostgreSQL LISTEN/NOTIFY here,
- * Redis as another carrier.
+ * Keeps a `RevocationSet` up to date.
  */
 export interface RevocationFeed {
   /** Resolves after the first successful read, so that a process that answers requests knows what has ended. */

@@ -3,6 +3,11 @@ import type { Revocation } from './revocation.js'
 // Covers the tolerance for a future iat and the difference between two clocks.
 const SLACK_MS = 120_000
 
+/** How this process learned of an ended session. `start`: it had ended before this process looked for the first time. */
+export type RevocationPath = 'local' | 'notify' | 'redis' | 'read' | 'start'
+
+export type RevocationListener = (revocation: Revocation, path: RevocationPath) => void
+
 export interface RevocationSetOptions {
   /** Longest life of an access token in milliseconds: what a revocation can still matter for. */
   accessTokenLifetimeMs: number
@@ -16,7 +21,7 @@ export interface RevocationSetOptions {
  */
 export class RevocationSet {
   readonly #bySessionId = new Map<string, Revocation>()
-  readonly #listeners = new Set<(revocation: Revocation) => void>()
+  readonly #listeners = new Set<RevocationListener>()
   readonly #horizonMs: number
   readonly #now: () => number
 
@@ -32,16 +37,16 @@ export class RevocationSet {
   get (sessionId: string): Revocation | undefined { return this.#bySessionId.get(sessionId) }
 
   /** Adds one ended session and tells the listeners, in this tick, unless it was known already. */
-  apply (revocation: Revocation): void {
+  apply (revocation: Revocation, path: RevocationPath = 'local'): void {
     const now = this.#now()
     if (this.#bySessionId.has(revocation.sid) || revocation.revokedAt < now - this.#horizonMs) return
     // An instant far ahead, from a clock that was wrong, would keep prune from ever getting past it.
     this.#bySessionId.set(revocation.sid, revocation.revokedAt > now ? { ...revocation, revokedAt: now } : revocation)
-    for (const listener of this.#listeners) listener(revocation)
+    for (const listener of this.#listeners) listener(revocation, path)
   }
 
   /** Calls `listener` once for each session that ends from now on. Returns how to stop. */
-  onRevoked (listener: (revocation: Revocation) => void): () => void {
+  onRevoked (listener: RevocationListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }

@@ -7,8 +7,8 @@ export type RevocationReason = typeof REVOCATION_REASONS[number]
 
 /** One ended session: the row of the `revocations` table and the payload of its notification. */
 export const Revocation = Type.Object({
-  sid: Type.String(),
-  sub: Type.String(),
+  sid: Type.String({ maxLength: 64 }),
+  sub: Type.String({ maxLength: 64 }),
   reason: Type.Enum(REVOCATION_REASONS),
   /** Milliseconds since the epoch by the database's clock. */
   revokedAt: Type.Number()
@@ -19,11 +19,14 @@ export type Revocation = Static<typeof Revocation>
 export const isRevocation = compileShape(Revocation)
 
 /**
- * Reads one row or notification. A reason this version does not know, from a newer one or by hand, counts as
- * `admin`: the session has ended whatever the word for it.
+ * Reads one row or message, which anybody on the channel may have written. A reason this version does not know, from a
+ * newer one or by hand, counts as `admin`: the session has ended whatever the word for it.
+ * @returns only what the type names, so that nothing else is kept
  */
 export function toRevocation (value: unknown): Revocation | undefined {
-  if (isRevocation(value)) return value
-  const renamed = typeof value === 'object' && value !== null ? { ...value, reason: 'admin' } : value
-  return isRevocation(renamed) && typeof (value as { reason?: unknown }).reason === 'string' ? renamed : undefined
+  if (typeof value !== 'object' || value === null) return undefined
+  const { sid, sub, reason, revokedAt } = value as Record<string, unknown>
+  const known = (REVOCATION_REASONS as readonly unknown[]).includes(reason)
+  const revocation: unknown = { sid, sub, reason: typeof reason === 'string' && !known ? 'admin' : reason, revokedAt }
+  return isRevocation(revocation) ? revocation : undefined
 }

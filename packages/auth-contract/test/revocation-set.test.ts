@@ -144,7 +144,7 @@ t.test('in any order of rows and time: none forgotten too early, none told of tw
 t.test('what counts as a revocation', t => {
   const row = revocation()
   t.equal(isRevocation(row), true)
-  t.equal(toRevocation(row), row)
+  t.strictSame(toRevocation(row), row)
   const broken: unknown[] = [undefined, null, '', 'logout', 1, [], [row], {}, { ...row, sid: 1 }, { ...row, sid: null }, { ...row, sub: undefined },
     { ...row, revokedAt: String(NOW) }, { ...row, revokedAt: Infinity }, { ...row, revokedAt: NaN }, { ...row, reason: null }, { ...row, reason: undefined }]
   for (const value of broken) {

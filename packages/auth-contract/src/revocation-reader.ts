@@ -1,0 +1,136 @@
+import pg from 'pg'
+import type { Logger } from 'pino'
+
+const READ_EVERY_MS = 2000
+const STATEMENT_TIMEOUT_MS = 2000
+const LONGEST_PAUSE_MS = 2000
+
+// A transaction stamps its row before it commits, so a read looks back further than the longest transaction lasts.
+const READ_NEWER_ROWS = `
+  select t.read_at::text as "readAt", r.sid, r.user_id as sub, r.reason,
+         (extract(epoch from r.revoked_at) * 1000)::float8 as "revokedAt"
+    from (select clock_timestamp() as read_at) t
+    left join revocations r
+      on r.revoked_at > case when $1::timestamptz is null then t.read_at - interval '1 hour'
+                             else $1::timestamptz - interval '30 seconds' end
+   order by r.revoked_at`
+
+export interface RevocationReaderOptions {
+  /** Must reach PostgreSQL directly: a transaction pooler loses notifications. */
+  connectionString: string
+  /** Told of each new connection before its first read. */
+  onConnected: (client: pg.Client) => Promise<void>
+  /** Called with the rows of each successful read. */
+  onRows: (rows: unknown[], isFirstRead: boolean) => void
+  log: Logger
+}
+
+/**
+ * Reads the table of ended sessions every two seconds, and right after each reconnect: the rows newer than the last
+ * successful read. It is what makes lost messages harmless.
+ */
+export class RevocationReader {
+  readonly #options: RevocationReaderOptions
+  #client: pg.Client | undefined
+  #timer: NodeJS.Timeout | undefined
+  #lastReadAt: string | null = null
+  #lastSuccess = -Infinity
+  #failures = 0
+  #closed = false
+  #running: Promise<void> = Promise.resolve()
+
+  constructor (options: RevocationReaderOptions) {
+    this.#options = options
+  }
+
+  /** @throws {Error} when the first read fails */
+  async start (): Promise<void> {
+    const firstRead = this.#connectAndRead()
+    this.#running = firstRead.catch(() => {})
+    try {
+      await firstRead
+    } catch (err) {
+      await this.close()
+      throw err
+    }
+    this.#schedule(READ_EVERY_MS)
+  }
+
+  /** Reads without waiting for the next turn, after the read that may be under way. */
+  readSoon (): void {
+    this.#running = this.#running.then(() => this.#tick())
+  }
+
+  /** Milliseconds since the last successful read began, by a monotonic clock. `Infinity` before the first. */
+  staleness (): number { return performance.now() - this.#lastSuccess }
+
+  async close (): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#running
+    await this.#disconnect()
+  }
+
+  #schedule (delayMs: number): void {
+    clearTimeout(this.#timer)
+    if (this.#closed) return
+    // One timer, and one read after the other: a connection can break while a read is under way, and both ask for
+    // the next read. Two loops would live on beside each other, and close() would stop only one.
+    this.#timer = setTimeout(() => this.readSoon(), delayMs)
+  }
+
+  async #tick (): Promise<void> {
+    if (this.#closed) return
+    try {
+      await this.#connectAndRead()
+      if (this.#failures > 0) this.#options.log.info({ failures: this.#failures }, 'revocation feed is back')
+      this.#failures = 0
+      this.#schedule(READ_EVERY_MS)
+    } catch (err) {
+      await this.#disconnect()
+      this.#failures += 1
+      if (!this.#closed) this.#options.log.warn({ err, failures: this.#failures }, 'revocation feed lost its connection')
+      // Jitter, so that a restarted database is not met by every node at once.
+      const pause = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** this.#failures)
+      this.#schedule(pause / 2 + Math.random() * pause / 2)
+    }
+  }
+
+  async #connectAndRead (): Promise<void> {
+    const client = this.#client ?? await this.#connect()
+    const askedAt = performance.now()
+    const { rows } = await client.query<{ readAt: string }>({ name: 'read-revocations', text: READ_NEWER_ROWS, values: [this.#lastReadAt] })
+    this.#options.onRows(rows.map(({ readAt, ...row }) => row), this.#lastReadAt === null)
+    this.#lastReadAt = rows[0]!.readAt
+    this.#lastSuccess = askedAt
+  }
+
+  async #connect (): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: this.#options.connectionString,
+      application_name: 'revocation-feed',
+      connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
+      query_timeout: STATEMENT_TIMEOUT_MS,
+      keepAlive: true
+    })
+    client.on('error', err => this.#onConnectionLost(client, err))
+    this.#client = client
+    await client.connect()
+    await this.#options.onConnected(client)
+    return client
+  }
+
+  #onConnectionLost (client: pg.Client, err: Error): void {
+    if (this.#client !== client || this.#closed) return
+    this.#options.log.warn({ err }, 'revocation feed connection broke')
+    this.#client = undefined
+    client.end().catch(() => {})
+    this.#schedule(0)
+  }
+
+  async #disconnect (): Promise<void> {
+    const client = this.#client
+    this.#client = undefined
+    await client?.end().catch(() => {})
+  }
+}
