@@ -8,7 +8,7 @@ const File = (name: string, description: string) => Type.String({ default: name,
 export const ApiConfig = Type.Object({
   ...SharedSettings,
   PORT: Type.Integer({ default: 3000, minimum: 1, maximum: 65_535, description: 'Port to listen on' }),
-  DATABASE_URL: Type.String({ format: 'url', description: 'PostgreSQL connection string of the api role' }),
+  DATABASE_URL: Type.String({ format: 'postgres-url', description: 'PostgreSQL connection string of the api role' }),
   PRIVATE_KEY_PATH: File('keys/private.pem', 'Bundle of PEM private keys that sign access tokens, newest last'),
   REFRESH_TOKEN_PEPPER_PATH: File('keys/refresh-token.pepper', 'version:base64 lines, newest last'),
   PASSWORD_PEPPER_PATH: File('keys/password.pepper', 'version:base64 lines, newest last'),

@@ -3,5 +3,5 @@ import Type from 'typebox'
 
 export const WorkerConfig = Type.Object({
   LOG_LEVEL: SharedSettings.LOG_LEVEL,
-  DATABASE_URL: Type.String({ format: 'url', description: 'PostgreSQL connection string of the worker role' })
+  DATABASE_URL: Type.String({ format: 'postgres-url', description: 'PostgreSQL connection string of the worker role' })
 })

@@ -86,3 +86,18 @@ t.test('signing out', async t => {
     t.equal((await get(other.app, '/api/protected', third.accessToken)).statusCode, 401)
   })
 })
+
+t.test('a refresh token of a session that has ended signs nobody out', async t => {
+  const { app, database: { pool } } = await startApi(t)
+  const caught = await login(app)
+  await app.inject({ method: 'POST', url: '/api/logout', headers: { cookie: `refreshToken=${caught.refreshToken}` } })
+  const expired = await login(app)
+  await pool.query("update sessions set expires_at = now() - interval '1 second' where id = $1", [expired.sessionId])
+  const own = await login(app)
+  for (const { refreshToken } of [caught, expired]) {
+    const response = await app.inject({ method: 'POST', url: '/api/logout', headers: { cookie: `refreshToken=${refreshToken}` }, payload: { everywhere: true } })
+    t.equal(response.statusCode, 204)
+  }
+  t.equal((await get(app, '/api/protected', own.accessToken)).statusCode, 200)
+  t.equal((await refresh(app, own.refreshToken)).statusCode, 200)
+})

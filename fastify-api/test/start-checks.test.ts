@@ -43,7 +43,7 @@ t.test('before the API starts it refuses', async t => {
     for (const [setting, value] of [['PORT', '0'], ['PORT', '65536'], ['PORT', '3000.5'], ['ACCESS_TOKEN_EXPIRY', '2h'], ['ACCESS_TOKEN_EXPIRY', '9s'], ['REFRESH_REPLAY_WINDOW', '-1'], ['BCRYPT_COST', '3'], ['SEED_DEMO_USER', 'yes'], ['RATE_LIMIT_MULTIPLIER', '0']] as const) {
       await refuses(t, { [setting]: value }, [new RegExp(`^${setting} must be `)])
     }
-    for (const proxies of ['10.0.0', 'proxy.internal', '10.0.0.0/33', ':::', '1', 'true', '10.0.0.1;10.0.0.2', '::/129', '10.0.0.0/8/8', '10.0.0.0/']) {
+    for (const proxies of ['10.0.0', 'proxy.internal', '10.0.0.0/33', ':::', '1', 'true', '10.0.0.1;10.0.0.2', '::/129', '10.0.0.0/8/8', '10.0.0.0/', '0.0.0.0/0', '::/0']) {
       await refuses(t, { TRUSTED_PROXIES: proxies }, [/^TRUSTED_PROXIES must be addresses or networks/])
     }
     for (const origins of ['null', '*', 'https://app.example.test/', 'https://app.example.test:443', 'app.example.test']) {

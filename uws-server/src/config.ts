@@ -6,7 +6,7 @@ const DEFAULT_API_PORT = 3000
 export const SocketConfig = Type.Object({
   ...SharedSettings,
   PORT: Type.Integer({ default: 3001, minimum: 1, maximum: 65_535, description: 'Port to listen on' }),
-  DATABASE_URL: Type.String({ format: 'url', description: 'PostgreSQL connection string of the ws role' }),
+  DATABASE_URL: Type.String({ format: 'postgres-url', description: 'PostgreSQL connection string of the ws role' }),
   ACCESS_TOKEN_MAX_AGE: DurationSetting({ default: '15m', minimum: '10s', maximum: '1h', description: 'Longest accepted life of an access token; at least the API\'s ACCESS_TOKEN_EXPIRY' }),
   ALLOWED_ORIGINS: Type.Optional(Type.String({ format: ORIGIN_LIST, description: 'Comma-separated origins of pages that may connect; by default this machine on port 3000' })),
   WS_ALLOW_QUERY_TOKEN: Type.Boolean({ default: true, description: 'Accept the access token as /ws?token=' }),

@@ -147,12 +147,13 @@ function hasToken (list: string, token: string): boolean {
   return list.split(',').some(entry => entry.trim().toLowerCase() === token)
 }
 
+// The connection ends with the answer: what may follow an unusual body is not read as another request.
 function sendAnswer (res: HttpResponse, { status, headers, body }: HttpAnswer, headersOnly = false): void {
   res.cork(() => {
     res.writeStatus(status)
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value)
-    if (!headersOnly) return res.end(body)
+    if (!headersOnly) return res.end(body, true)
     // Given a length, endWithoutBody waits for a body of it, and the library ends the process.
-    return res.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody()
+    return res.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody(undefined, true)
   })
 }

@@ -17,14 +17,18 @@ export interface AdminOptions {
 /**
  * Runs one administration command and prints its result.
  * @param argv the command line without node and the script, such as `['user', 'list']`
- * @returns the exit code: 0 done, 1 not possible (the reason is on stderr), 2 not a command
+ * @returns the exit code: 0 done or helped, 1 not possible (the reason is on stderr), 2 not a command
  * @throws {StartupError} for a bad setting or a database that cannot be used
  */
 export async function runAdmin (argv: string[], { connectionString, env }: AdminOptions): Promise<number> {
   const [noun = '', verb = '', ...rest] = argv
   const command = COMMANDS[`${noun} ${verb}`]
+  if (['', 'help', '--help', '-h'].includes(noun)) {
+    process.stdout.write(USAGE)
+    return 0
+  }
   if (command === undefined) {
-    process.stderr.write(USAGE)
+    process.stderr.write(`admin: unknown command ${[noun, verb].join(' ').trim()}\n\n${USAGE}`)
     return 2
   }
   const config = loadConfig(AdminConfig, env)

@@ -8,7 +8,7 @@ import { AdminError } from './admin-error.js'
  */
 export async function readNewPassword (): Promise<string> {
   if (!process.stdin.isTTY) return (await text(process.stdin)).split(/\r?\n/, 1)[0]!
-  const password = await prompt('New password')
+  const password = await prompt('New password, 15 characters or more')
   if (await prompt('Once more') !== password) throw new AdminError('the two passwords differ; nothing was changed')
   return password
 }

@@ -1,16 +1,17 @@
 import type pg from 'pg'
 import { endAllSessions } from '../db/end-sessions.js'
 import { inTransaction } from '../db/queryable.js'
-import { createUser, setDisabled, setPassword, upsertUser } from '../db/users.js'
+import { createUser, findCredentials, setDisabled, setPassword } from '../db/users.js'
 import { canonicalIdentifier, isUsername } from './identifier.js'
 import type { PasswordHasher } from './passwords.js'
 
 /** The account that `SEED_DEMO_USER` makes, for a first look; production refuses the setting. */
 export const DEMO_ACCOUNT = { username: 'testuser', password: 'password123' }
 
-/** Makes sure that the demo account exists and has its published password, whatever pepper is in use. */
+/** Makes the demo account when there is none; what an administrator has done to it stays. */
 export async function seedDemoAccount (pool: pg.Pool, passwords: PasswordHasher): Promise<void> {
-  await upsertUser(pool, DEMO_ACCOUNT.username, await passwords.hash(DEMO_ACCOUNT.password))
+  if (await findCredentials(pool, DEMO_ACCOUNT.username)) return
+  await createUser(pool, DEMO_ACCOUNT.username, null, await passwords.hash(DEMO_ACCOUNT.password))
 }
 
 /** @param account `email` in canonical form; `password` has passed the policy */

@@ -24,17 +24,22 @@ export interface NewPassword { hash: string, pepperVersion: number }
 
 const ACCOUNT = 'id, username, email, created_at as "createdAt", password_changed_at as "passwordChangedAt"'
 
+const CREDENTIALS = `id, username, password_hash as "passwordHash", password_pepper_version as "passwordPepperVersion",
+  password_changed_at::text as "passwordChangedAt", disabled_at is not null as disabled`
+
 /** @param identifier canonical username or e-mail address */
 export async function findCredentials (db: Queryable, identifier: string): Promise<Credentials | undefined> {
   const { rows } = await db.query<Credentials>({
     name: 'find-credentials',
     // A username cannot hold an @, so one identifier never names two accounts.
-    text: `select id, username, password_hash as "passwordHash", password_pepper_version as "passwordPepperVersion",
-                  password_changed_at::text as "passwordChangedAt",
-                  disabled_at is not null as disabled
-             from users where username = $1 or email = $1`,
+    text: `select ${CREDENTIALS} from users where username = $1 or email = $1`,
     values: [identifier]
   })
+  return rows[0]
+}
+
+export async function findCredentialsById (db: Queryable, userId: string): Promise<Credentials | undefined> {
+  const { rows } = await db.query<Credentials>(`select ${CREDENTIALS} from users where id = $1`, [userId])
   return rows[0]
 }
 
@@ -81,13 +86,4 @@ export async function setDisabled (db: Queryable, userId: string, disabled: bool
   const { rowCount } = await db.query(
     'update users set disabled_at = case when $2 then coalesce(disabled_at, now()) end where id = $1', [userId, disabled])
   return rowCount === 1
-}
-
-/** Makes an account usable with this password, whatever state it is in. */
-export async function upsertUser (db: Queryable, username: string, password: NewPassword): Promise<void> {
-  await db.query(
-    `insert into users (username, password_hash, password_pepper_version) values ($1, $2, $3)
-     on conflict (username) do update
-        set password_hash = excluded.password_hash, password_pepper_version = excluded.password_pepper_version, disabled_at = null`,
-    [username, password.hash, password.pepperVersion])
 }

@@ -11,7 +11,10 @@ const CODE_OF_STATUS: Record<number, ErrorCode> = {
 export default fp(async app => {
   app.setErrorHandler<FastifyError>((err, request, reply) => {
     const error = toAuthError(err)
-    if (error.status >= 500) request.log.error({ err }, 'request failed')
+    // A body that never came whole is the client's doing: it may fill neither the error log nor a connection.
+    const isWhole = request.raw.complete
+    if (!isWhole) reply.header('connection', 'close')
+    if (error.status >= 500 && isWhole) request.log.error({ err }, 'request failed')
     else request.log.debug({ code: error.code, cause: err.code }, 'request refused')
     const problem = toProblem(error, request.id)
     if (err.validation) problem.errors = err.validation.map(toPointer)

@@ -11,6 +11,13 @@ const ReadyResponse = Type.Object({
 export interface HealthOptions { feed: RevocationFeed }
 
 export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app, { feed }) => {
+  // Anybody may ask, so all who ask at once share one query.
+  let probing: Promise<'ok' | 'failing'> | undefined
+  const probe = (): Promise<'ok' | 'failing'> => {
+    probing ??= app.pool.query('select 1').then(() => 'ok' as const, () => 'failing' as const).finally(() => { probing = undefined })
+    return probing
+  }
+
   app.get('/health', {
     schema: { summary: 'Alive as long as it answers', tags: ['operations'], response: { 200: Type.Object({ status: Type.Literal('ok'), uptime: Type.Number({ description: 'Seconds' }) }) } },
     config: { rateLimit: false }
@@ -21,7 +28,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
     config: { rateLimit: false }
   }, async (_request, reply) => {
     const checks = {
-      postgres: await app.pool.query('select 1').then(() => 'ok' as const, () => 'failing' as const),
+      postgres: await probe(),
       revocations: feed.isStale() ? 'failing' as const : 'ok' as const
     }
     const ready = Object.values(checks).every(check => check === 'ok')

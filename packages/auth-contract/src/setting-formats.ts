@@ -8,9 +8,14 @@ export const ORIGIN_LIST = 'origin-list'
 /** A comma-separated list of addresses and networks. */
 export const NETWORK_LIST = 'network-list'
 
+/** A connection string of Redis. */
+export const REDIS_URL = 'redis-url'
+
 /** The forms a setting's text can be asked to have, and how a mistake is told. */
 export const SETTING_FORMATS: Record<string, { validate: (text: string) => boolean, requirement: string }> = {
+  'postgres-url': { validate: text => /^postgres(ql)?:/.test(text) && URL.canParse(text), requirement: 'must be a connection string such as postgres://user:password@host:5432/database' },
   url: { validate: text => URL.canParse(text), requirement: 'must be a URL' },
+  [REDIS_URL]: { validate: isRedisUrl, requirement: 'must be a URL such as redis://user:password@host:6379 or rediss://host:6379' },
   [DURATION]: { validate: isDuration, requirement: 'must be a duration such as 900, 20s, 15m or 7d' },
   [DURATION_OR_NEVER]: { validate: text => text === 'never' || isDuration(text), requirement: 'must be a duration such as 900, 20s, 15m or 7d' },
   [ORIGIN_LIST]: { validate: isOriginList, requirement: 'must be origins such as https://app.example.com, separated by commas, without paths' },
@@ -20,6 +25,10 @@ export const SETTING_FORMATS: Record<string, { validate: (text: string) => boole
 /** True for what `parseDuration` reads. */
 export function isDuration (text: string): boolean {
   return succeeds(() => parseDuration(text))
+}
+
+function isRedisUrl (text: string): boolean {
+  return URL.canParse(text) && ['redis:', 'rediss:'].includes(new URL(text).protocol)
 }
 
 function isOriginList (text: string): boolean {
@@ -32,7 +41,8 @@ function succeeds (parse: () => unknown): boolean {
 }
 
 function isNetwork (entry: string): boolean {
-  const [, address = '', prefix = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
+  const [, address = '', prefix = '1'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
   const version = isIP(address)
-  return version !== 0 && Number(prefix) <= (version === 4 ? 32 : 128)
+  // Trusting everybody is never meant.
+  return version !== 0 && Number(prefix) >= 1 && Number(prefix) <= (version === 4 ? 32 : 128)
 }

@@ -2,15 +2,19 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { StartupError } from '@fastify-uws-auth/auth-contract'
 import { migrate } from '@fastify-uws-auth/fastify-api/migrations'
+import { checkSettings } from './check-settings.js'
 import { takeLock, type LockFile } from './lock-file.js'
 import { createLogPrinters } from './log-printer.js'
 import { startLocalDatabase, type LocalDatabase } from './local-database.js'
 import { startPart } from './part.js'
-import { partEnvironments } from './part-environment.js'
+import { partEnvironments, type PartDatabases } from './part-environment.js'
 import { checkPortIsFree } from './ports.js'
 import { PROJECT_FOLDER } from './project-folder.js'
 import type { LocalModeSettings } from './settings.js'
 import { Supervised } from './supervised.js'
+
+/** The settings are checked before there is a database. */
+const PLACEHOLDERS: PartDatabases = { api: 'postgres://localhost', worker: 'postgres://localhost', ws: 'postgres://localhost' }
 
 /** The programs of the parts, relative to the project folder. */
 export interface PartScripts { worker: string, api: string, ws: string }
@@ -41,9 +45,11 @@ export async function runLocalMode ({ settings, env, scripts, onReady, signal }:
   stopped.catch(() => {})
 
   try {
+    checkSettings(partEnvironments(settings, env, PLACEHOLDERS))
+    // With a database of one's own there is nothing in DATA_DIR that two could not share.
+    if (settings.DATABASE_URL === undefined) lock = lockDataDir(settings.DATA_DIR)
     await checkPortIsFree('API_PORT', settings.HOST, settings.API_PORT)
     await checkPortIsFree('WS_PORT', settings.HOST, settings.WS_PORT)
-    lock = lockDataDir(settings.DATA_DIR)
     database = await startLocalDatabase(settings, print.postgres, signal)
     signal.throwIfAborted()
     await migrate(database.ownerUrl).catch((err: NodeJS.ErrnoException) => {

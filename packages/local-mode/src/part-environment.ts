@@ -1,5 +1,9 @@
 import path from 'node:path'
 import { defaultOrigins, parseDuration } from '@fastify-uws-auth/auth-contract'
+import { ApiConfig } from '@fastify-uws-auth/fastify-api/config'
+import { WorkerConfig } from '@fastify-uws-auth/fastify-api/worker-config'
+import { SocketConfig } from '@fastify-uws-auth/uws-server/config'
+import type { TObject } from 'typebox'
 import type { LocalModeSettings } from './settings.js'
 
 /** A connection string for each part. */
@@ -8,11 +12,10 @@ export interface PartDatabases { api: string, worker: string, ws: string }
 /** The environment of each part: what the user has set, completed by what local mode knows. */
 export interface PartEnvironments { api: NodeJS.ProcessEnv, worker: NodeJS.ProcessEnv, ws: NodeJS.ProcessEnv }
 
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost']
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]']
-/** What only the API may know. */
-const API_ONLY = ['PRIVATE_KEY_PATH', 'REFRESH_TOKEN_PEPPER_PATH', 'PASSWORD_PEPPER_PATH', 'SEED_DEMO_USER']
-/** What the socket server, which meets every stranger, has no business with. */
-const NOT_FOR_SOCKETS = [...API_ONLY, 'LOGIN_JWE_KEY_PATH', 'SMTP_URL', 'DATA_DIR', 'KEYS_DIR']
+/** What Node.js, its libraries and the system read; no password of the shell is among them. */
+const PROCESS_VARIABLE = /^(PATH|HOME|TMPDIR|TZ|LANG|LC_\w+|NODE_\w+|UV_\w+|UWS_\w+|MALLOC_\w+|SSL_CERT_\w+|PGSSL\w+)$/
 
 /** Builds what the parts see. A variable that is set but empty counts as not set. */
 export function partEnvironments (settings: LocalModeSettings, env: NodeJS.ProcessEnv, databases: PartDatabases): PartEnvironments {
@@ -36,24 +39,26 @@ export function partEnvironments (settings: LocalModeSettings, env: NodeJS.Proce
     PRIVATE_KEY_PATH: key('private.pem'),
     REFRESH_TOKEN_PEPPER_PATH: key('refresh-token.pepper'),
     PASSWORD_PEPPER_PATH: key('password.pepper'),
-    WS_PUBLIC_URL: `ws://localhost:${settings.WS_PORT}/ws`,
-    SEED_DEMO_USER: String(local),
+    ...local ? { WS_PUBLIC_URL: `ws://localhost:${settings.WS_PORT}/ws` } : {},
+    // Its password is published: not for a network, and not into a database that may have a real user of that name.
+    SEED_DEMO_USER: String(local && LOOPBACK.includes(settings.HOST) && settings.DATABASE_URL === undefined),
     ...shared,
     PORT: String(settings.API_PORT),
     DATABASE_URL: databases.api
   }
-  const worker: NodeJS.ProcessEnv = { ...without(shared, API_ONLY), DATABASE_URL: databases.worker }
+  const worker: NodeJS.ProcessEnv = { ...shared, DATABASE_URL: databases.worker }
   const ws: NodeJS.ProcessEnv = {
     ...accessTokenMaxAge(given['ACCESS_TOKEN_EXPIRY']),
-    ...without(shared, NOT_FOR_SOCKETS),
+    ...shared,
     PORT: String(settings.WS_PORT),
     DATABASE_URL: databases.ws
   }
-  return { api, worker, ws }
+  return { api: only(ApiConfig, api), worker: only(WorkerConfig, worker), ws: only(SocketConfig, ws) }
 }
 
-function without (env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
+// Each part gets its own settings and nothing else: the socket server meets every stranger and keeps no secrets.
+function only ({ properties }: TObject, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => Object.hasOwn(properties, name) || PROCESS_VARIABLE.test(name)))
 }
 
 // Each part complains about its own settings; a mistake in another's must not stop it from saying so.

@@ -13,7 +13,7 @@ export const LocalModeSettings = Type.Object({
   WS_PORT: Port(3001, 'Port of the socket server'),
   DATA_DIR: Folder('.data', 'Folder of the embedded database and its passwords'),
   KEYS_DIR: Folder('keys', 'Folder that generate-keys.sh writes to'),
-  DATABASE_URL: Type.Optional(Type.String({ format: 'url', description: 'PostgreSQL to use instead of the embedded one; its role must own the tables' }))
+  DATABASE_URL: Type.Optional(Type.String({ format: 'postgres-url', description: 'PostgreSQL to use instead of the embedded one; its role must own the tables' }))
 })
 export type LocalModeSettings = Static<typeof LocalModeSettings>
 

@@ -1,4 +1,5 @@
 import { exitOnStartupError } from '@fastify-uws-auth/auth-contract'
+import { loadApiConfig } from '@fastify-uws-auth/fastify-api/config'
 import { runLocalMode } from './local-mode.js'
 import { loadLocalModeSettings } from './settings.js'
 
@@ -17,12 +18,12 @@ async function main (): Promise<void> {
 }
 
 function welcome (api: NodeJS.ProcessEnv): string {
-  const url = new URL(api['PUBLIC_URL']!).href.replace(/\/$/, '')
+  const { PUBLIC_URL, WS_PUBLIC_URL, production } = loadApiConfig(api)
+  const url = new URL(PUBLIC_URL).href.replace(/\/$/, '')
   const lines = [
     `Demo page   ${url}/`,
-    `API         ${url}/api`,
-    `API docs    ${url}/api/docs`,
-    `WebSocket   ${api['WS_PUBLIC_URL']}`,
+    ...production ? [] : [`API docs    ${url}/api/docs`],
+    `WebSocket   ${WS_PUBLIC_URL}`,
     ...api['SEED_DEMO_USER'] === 'true' ? ['Account     testuser / password123'] : [],
     '',
     'Ctrl-C stops everything.'

@@ -31,9 +31,23 @@ t.test('the demo account and the local origins exist only while PUBLIC_URL is th
   const local = environmentsOf({ API_PORT: '3910' })
   t.equal(local.api['SEED_DEMO_USER'], 'true')
   for (const { ALLOWED_ORIGINS: origins } of [local.api, local.ws]) t.same(origins?.split(',').sort(), ['http://127.0.0.1:3910', 'http://[::1]:3910', 'http://localhost:3910'])
+  for (const shared of [{ HOST: '0.0.0.0' }, { DATABASE_URL: 'postgres://db/auth' }]) t.equal(environmentsOf(shared).api['SEED_DEMO_USER'], 'false', 'not for a network, not in a database of one\'s own')
   const production = environmentsOf({ PUBLIC_URL: 'https://auth.example.test/' })
   t.equal(production.api['SEED_DEMO_USER'], 'false')
   t.equal(production.ws['ALLOWED_ORIGINS'], 'https://auth.example.test')
+})
+
+t.test('a part sees its own settings and nothing else of the shell', async t => {
+  const shell = { PGPASSWORD: 'x', AWS_SECRET_ACCESS_KEY: 'x', NODE_OPTIONS: '--no-warnings', TZ: 'UTC', WS_MESSAGE_RATE: '5', BCRYPT_COST: '4' }
+  const { api, worker, ws } = environmentsOf(shell)
+  for (const env of [api, worker, ws]) {
+    t.match(env, { NODE_OPTIONS: '--no-warnings', TZ: 'UTC' })
+    for (const name of ['PGPASSWORD', 'AWS_SECRET_ACCESS_KEY']) t.notOk(name in env, name)
+  }
+  t.equal(ws['WS_MESSAGE_RATE'], '5')
+  t.notOk('WS_MESSAGE_RATE' in api)
+  t.equal(api['BCRYPT_COST'], '4')
+  t.notOk('BCRYPT_COST' in ws)
 })
 
 t.test('what is set is passed through, what is empty counts as not set', async t => {
