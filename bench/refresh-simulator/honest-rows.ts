@@ -31,6 +31,7 @@ export const HONEST_ROWS: readonly HonestRow[] = [
   row('4 tabs, 2 % lost, retry after 1 h', { ...TABS, ...retryAfter(HOUR) }),
   row('4 tabs, back-off, half of the retries lost', { ...TABS, ...BACK_OFF }),
   row('8 parallel requests, back-off, half of the retries lost', { ...FAN_OUT, ...BACK_OFF }),
+  row('4 tabs, 2 % of answers take up to 30 s', { ...TABS, slowResponses: LOST }),
   { ...row('4 tabs after 8 h of sleep, back-off', { ...TABS, ...BACK_OFF }), asleepHours: 8 }
 ]
 
