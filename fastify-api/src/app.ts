@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { GenerationConfirmer, PublicKeys, RevocationFeed, RevocationSet, VerifiedTokens } from '@fastify-uws-auth/auth-contract'
+import type { GenerationConfirmer, PublicKeys, RevocationAnnouncer, RevocationFeed, RevocationSet, VerifiedTokens } from '@fastify-uws-auth/auth-contract'
 import cookies from '@fastify/cookie'
 import cors from '@fastify/cors'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -9,6 +9,7 @@ import type { AccessTokenSigner } from './auth/access-token-signer.js'
 import type { PasswordHasher } from './auth/passwords.js'
 import type { PepperFile } from './auth/peppers.js'
 import type { ApiConfig } from './config.js'
+import type { ApiMetrics } from './metrics.js'
 import allowedOrigin from './plugins/allowed-origin.js'
 import bearer from './plugins/bearer.js'
 import errorHandler from './plugins/error-handler.js'
@@ -46,8 +47,10 @@ export interface AppResources {
   revocations: RevocationSet
   feed: RevocationFeed
   confirmer: GenerationConfirmer
+  announcer: RevocationAnnouncer
 }
 
+  metrics: ApiMetrics
 /** The table of contents of the API. */
 export async function buildApp (resources: AppResources): Promise<FastifyInstance> {
   const { config, log, pool, publicKeys, signAccessToken, passwords, refreshTokenPeppers: peppers, feed } = resources

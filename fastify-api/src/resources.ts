@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import {
-  GenerationConfirmer, PostgresRevocationFeed, RevocationSet, VerifiedTokens, checkPostgres, confirmGenerations, createAccessTokenVerifier,
-  openPublicKeys
+  GenerationConfirmer, PostgresRevocationFeed, RevocationAnnouncer, RevocationSet, VerifiedTokens, checkPostgres, confirmGenerations, createAccessTokenVerifier, createMeter,
+  createRevocationCarrier, measureRevocations, openPublicKeys, type Meter
 } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
 import type { AppResources } from './app.js'
@@ -13,6 +13,7 @@ import { openPeppers } from './auth/peppers.js'
 import { openSigningKeys } from './auth/signing-keys.js'
 import type { ApiConfig } from './config.js'
 import { createPool } from './db/pool.js'
+import { createApiMetrics } from './metrics.js'
 
 const POOL_SIZE = 10
 const LONGEST_HASHING_WAIT_MS = 1500
@@ -22,7 +23,7 @@ const LONGEST_HASHING_WAIT_MS = 1500
  * @returns the resources, and how to close them after the app
  * @throws {StartupError} naming the setting to put right
  */
-export async function openResources (config: ApiConfig, log: Logger): Promise<AppResources & { close: () => Promise<void> }> {
+export async function openResources (config: ApiConfig, log: Logger): Promise<AppResources & { meter: Meter, close: () => Promise<void> }> {
   const accessTokenLifetimeMs = config.ACCESS_TOKEN_EXPIRY.milliseconds
   const revocations = new RevocationSet({ accessTokenLifetimeMs })
   const publicKeys = await openPublicKeys({ path: config.PUBLIC_KEY_PATH, accessTokenLifetimeMs, log, onChange: () => verifiedTokens.forgetAll() })
@@ -37,7 +38,10 @@ export async function openResources (config: ApiConfig, log: Logger): Promise<Ap
   if (config.DATABASE_LISTEN_URL !== undefined) await checkPostgres('DATABASE_LISTEN_URL', listenUrl)
 
   const pool = createPool('fastify-api', config.DATABASE_URL, POOL_SIZE, log)
-  const feed = new PostgresRevocationFeed({ connectionString: listenUrl, revocations, maxStalenessMs: config.REVOCATION_MAX_STALENESS.milliseconds, log })
+  const carrier = await createRevocationCarrier(config.REDIS_URL, log)
+  const feed = new PostgresRevocationFeed({ connectionString: listenUrl, revocations, maxStalenessMs: config.REVOCATION_MAX_STALENESS.milliseconds, log, carrier })
+  const meter = await createMeter(config.METRICS_PORT)
+  measureRevocations(meter, { revocations, feed })
   await feed.start()
   const confirmer = new GenerationConfirmer({ confirm: (ids, generations) => confirmGenerations(pool, ids, generations), log })
 
@@ -62,8 +66,11 @@ export async function openResources (config: ApiConfig, log: Logger): Promise<Ap
     feed,
     confirmer,
     async close () {
+    announcer: new RevocationAnnouncer({ revocations, carrier }),
       for (const file of [publicKeys, signingKeys, refreshTokenPeppers, passwordPeppers]) file.close()
       await confirmer.close()
+    meter,
+    metrics: createApiMetrics(meter),
       await feed.close()
       await pool.end()
     }

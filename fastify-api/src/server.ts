@@ -1,4 +1,4 @@
-import { StartupError, announceReady, closeOnSignal, exitOnStartupError, logOptions } from '@fastify-uws-auth/auth-contract'
+import { StartupError, announceReady, closeOnSignal, exitOnStartupError, logOptions, startMetricsServer } from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
 import { buildApp } from './app.js'
 import { loadApiConfig } from './config.js'
@@ -12,8 +12,10 @@ async function main (): Promise<void> {
   const log = pino(logOptions('fastify-api', config.LOG_LEVEL))
   const resources = await openResources(config, log)
   const app = await buildApp(resources)
+  const metricsServer = await startMetricsServer({ meter: resources.meter, host: config.HOST, port: config.METRICS_PORT })
   closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
     await app.close()             // requests in flight finish first; they need the resources
+    await metricsServer.close()
     await resources.close()
   })
   await app.listen({ host: config.HOST, port: config.PORT }).catch((err: NodeJS.ErrnoException) => {

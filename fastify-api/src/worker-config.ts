@@ -3,5 +3,7 @@ import Type from 'typebox'
 
 export const WorkerConfig = Type.Object({
   LOG_LEVEL: SharedSettings.LOG_LEVEL,
+  HOST: SharedSettings.HOST,
+  METRICS_PORT: SharedSettings.METRICS_PORT,
   DATABASE_URL: Type.String({ format: 'postgres-url', description: 'PostgreSQL connection string of the worker role' })
 })

@@ -1,4 +1,6 @@
-import { announceReady, checkPostgres, closeOnSignal, exitOnStartupError, loadConfig, logOptions } from '@fastify-uws-auth/auth-contract'
+import {
+  announceReady, checkPostgres, closeOnSignal, createMeter, exitOnStartupError, loadConfig, logOptions, startMetricsServer
+} from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
 import { startCleanUp } from './clean-up.js'
 import { createPool } from './db/pool.js'
@@ -12,9 +14,11 @@ async function main (): Promise<void> {
   const log = pino(logOptions('worker', config.LOG_LEVEL))
   await checkPostgres('DATABASE_URL', config.DATABASE_URL)
   const pool = createPool('worker', config.DATABASE_URL, POOL_SIZE, log)
+  const metricsServer = await startMetricsServer({ meter: await createMeter(config.METRICS_PORT), host: config.HOST, port: config.METRICS_PORT })
   const cleanUp = startCleanUp(pool, log)
   closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
     await cleanUp.close()
+    await metricsServer.close()
     await pool.end()
   })
   announceReady()

@@ -1,5 +1,6 @@
 import {
-  GenerationConfirmer, PostgresRevocationFeed, RevocationSet, VerifiedTokens, checkPostgres, confirmGenerations, createAccessTokenVerifier, openPublicKeys
+  GenerationConfirmer, PostgresRevocationFeed, RevocationSet, VerifiedTokens, checkPostgres, confirmGenerations, createAccessTokenVerifier, createMeter,
+  createRevocationCarrier, measureRevocations, openPublicKeys, type Meter
 } from '@fastify-uws-auth/auth-contract'
 import pg from 'pg'
 import type { Logger } from 'pino'
@@ -15,7 +16,7 @@ const POOL_LIMITS = { max: 1, connectionTimeoutMillis: 3000, lock_timeout: 2000,
  * Opens what the socket server needs, in the order in which mistakes are cheapest to find: files, database, feed.
  * @throws {StartupError} naming the setting to put right
  */
-export async function openResources (config: SocketConfig, log: Logger): Promise<SocketResources & { close: () => Promise<void> }> {
+export async function openResources (config: SocketConfig, log: Logger): Promise<SocketResources & { meter: Meter, close: () => Promise<void> }> {
   const accessTokenLifetimeMs = config.ACCESS_TOKEN_MAX_AGE.milliseconds
   const revocations = new RevocationSet({ accessTokenLifetimeMs })
   const keys = await openPublicKeys({ path: config.PUBLIC_KEY_PATH, accessTokenLifetimeMs, log, onChange: () => verifiedTokens.forgetAll() })
@@ -30,7 +31,10 @@ export async function openResources (config: SocketConfig, log: Logger): Promise
 
   const pool = new pg.Pool({ connectionString: config.DATABASE_URL, application_name: 'uws-server', ...POOL_LIMITS })
   pool.on('error', err => log.error({ err }, 'an idle PostgreSQL connection was lost'))
-  const feed = new PostgresRevocationFeed({ connectionString: listenUrl, revocations, maxStalenessMs: config.REVOCATION_MAX_STALENESS.milliseconds, log })
+  const carrier = await createRevocationCarrier(config.REDIS_URL, log)
+  const feed = new PostgresRevocationFeed({ connectionString: listenUrl, revocations, maxStalenessMs: config.REVOCATION_MAX_STALENESS.milliseconds, log, carrier })
+  const meter = await createMeter(config.METRICS_PORT)
+  measureRevocations(meter, { revocations, feed })
   await feed.start()
   const confirmer = new GenerationConfirmer({ confirm: (ids, generations) => confirmGenerations(pool, ids, generations), log })
 
@@ -43,6 +47,7 @@ export async function openResources (config: SocketConfig, log: Logger): Promise
     confirmer,
     async close () {
       keys.close()
+    meter,
       await confirmer.close()
       await feed.close()
       await pool.end()

@@ -1,4 +1,4 @@
-import { StartupError, announceReady, closeOnSignal, exitOnStartupError, logOptions } from '@fastify-uws-auth/auth-contract'
+import { StartupError, announceReady, closeOnSignal, exitOnStartupError, logOptions, startMetricsServer } from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
 import { loadSocketConfig } from './config.js'
 import { openResources } from './resources.js'
@@ -11,8 +11,10 @@ async function main (): Promise<void> {
   const log = pino(logOptions('uws-server', config.LOG_LEVEL))
   const resources = await openResources(config, log)
   const server = createSocketServer(resources)
+  const metricsServer = await startMetricsServer({ meter: resources.meter, host: config.HOST, port: config.METRICS_PORT })
   closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
     await server.close()
+    await metricsServer.close()
     await resources.close()
   })
   await server.listen().catch(() => {

@@ -24,4 +24,9 @@ export class RevocationAnnouncer {
       this.#carrier.publish(revocation)
     }
   }
+
+  /** For a session that somebody else has ended, and told the others: only this process may not know it yet. */
+  learn (revocation: Revocation): void {
+    this.#revocations.apply(revocation, 'local')
+  }
 }

@@ -10,7 +10,7 @@ import { startPart } from './part.js'
 import { partEnvironments, type PartDatabases } from './part-environment.js'
 import { checkPortIsFree } from './ports.js'
 import { PROJECT_FOLDER } from './project-folder.js'
-import type { LocalModeSettings } from './settings.js'
+import { metricsPorts, type LocalModeSettings } from './settings.js'
 import { Supervised } from './supervised.js'
 
 /** The settings are checked before there is a database. */
@@ -50,6 +50,7 @@ export async function runLocalMode ({ settings, env, scripts, onReady, signal }:
     if (settings.DATABASE_URL === undefined) lock = lockDataDir(settings.DATA_DIR)
     await checkPortIsFree('API_PORT', settings.HOST, settings.API_PORT)
     await checkPortIsFree('WS_PORT', settings.HOST, settings.WS_PORT)
+    for (const port of metricsPorts(settings)) await checkPortIsFree('METRICS_PORT', settings.HOST, port)
     database = await startLocalDatabase(settings, print.postgres, signal)
     signal.throwIfAborted()
     await migrate(database.ownerUrl).catch((err: NodeJS.ErrnoException) => {

@@ -4,7 +4,7 @@ import { ApiConfig } from '@fastify-uws-auth/fastify-api/config'
 import { WorkerConfig } from '@fastify-uws-auth/fastify-api/worker-config'
 import { SocketConfig } from '@fastify-uws-auth/uws-server/config'
 import type { TObject } from 'typebox'
-import type { LocalModeSettings } from './settings.js'
+import { metricsPorts, type LocalModeSettings } from './settings.js'
 
 /** A connection string for each part. */
 export interface PartDatabases { api: string, worker: string, ws: string }
@@ -24,6 +24,7 @@ export function partEnvironments (settings: LocalModeSettings, env: NodeJS.Proce
   if (settings.DATABASE_URL === undefined) delete given['DATABASE_LISTEN_URL']
   const publicUrl = given['PUBLIC_URL'] ?? `http://localhost:${settings.API_PORT}`
   const local = isThisMachine(publicUrl)
+  const metrics = metricsPorts(settings).map(port => ({ METRICS_PORT: String(port) }))
   const key = (file: string) => path.join(settings.KEYS_DIR, file)
 
   const shared: NodeJS.ProcessEnv = {
@@ -43,13 +44,15 @@ export function partEnvironments (settings: LocalModeSettings, env: NodeJS.Proce
     // Its password is published: not for a network, and not into a database that may have a real user of that name.
     SEED_DEMO_USER: String(local && LOOPBACK.includes(settings.HOST) && settings.DATABASE_URL === undefined),
     ...shared,
+    ...metrics[0],
     PORT: String(settings.API_PORT),
     DATABASE_URL: databases.api
   }
-  const worker: NodeJS.ProcessEnv = { ...shared, DATABASE_URL: databases.worker }
+  const worker: NodeJS.ProcessEnv = { ...shared, ...metrics[1], DATABASE_URL: databases.worker }
   const ws: NodeJS.ProcessEnv = {
     ...accessTokenMaxAge(given['ACCESS_TOKEN_EXPIRY']),
     ...shared,
+    ...metrics[2],
     PORT: String(settings.WS_PORT),
     DATABASE_URL: databases.ws
   }

@@ -1,0 +1,36 @@
+/** A name of Prometheus, such as `refresh_total`, and one sentence about it. */
+export interface MetricName { name: string, help: string }
+
+/** At most one label, whose values are words of ours: never an id, an address or anything a client has sent. */
+export interface LabelledMetric extends MetricName { label?: string }
+
+export interface HistogramMetric extends LabelledMetric {
+  /** Upper bounds, in seconds, rising. */
+  buckets: number[]
+}
+
+/** Takes measurements. The rest of the program does not know who reads them, or whether anybody does. */
+export interface Meter {
+  counter (metric: LabelledMetric): (value?: string) => void
+  histogram (metric: HistogramMetric): (seconds: number, value?: string) => void
+  /** @param read called whenever somebody looks */
+  gauge (metric: MetricName, read: () => number): void
+  /** Everything measured so far, in the text format of Prometheus. */
+  render (): Promise<{ contentType: string, text: string }>
+}
+
+/** Measures nothing. */
+const IDLE_METER: Meter = {
+  counter: () => () => {},
+  histogram: () => () => {},
+  gauge () {},
+  render: async () => ({ contentType: 'text/plain', text: '' })
+}
+
+/** A meter that also watches the process itself when there is a port to read it on, otherwise one that does nothing. */
+export async function createMeter (metricsPort: number | undefined): Promise<Meter> {
+  if (metricsPort === undefined) return IDLE_METER
+  // Loaded only when asked for: the library costs each process about 10 MB.
+  const { PrometheusMeter } = await import('./prometheus-meter.js')
+  return new PrometheusMeter()
+}
