@@ -13,8 +13,9 @@ const INTRODUCTION = `# Configuration
 Environment variables. An empty one counts as not set. Every setting is checked at start, and all mistakes are listed at
 once. Durations are \`900\` (seconds), \`20s\`, \`15m\`, \`12h\` or \`7d\`.
 
-\`./start.sh\` sets what the parts need to find each other and passes everything else on. This page is written by
-\`npm run docs\`.
+\`./start.sh\` sets what the parts need to find each other (\`PORT\` from \`API_PORT\` and \`WS_PORT\`, \`DATABASE_URL\`, the key
+files, \`ACCESS_TOKEN_MAX_AGE\` from \`ACCESS_TOKEN_EXPIRY\`) and gives each part those of its own settings that you set.
+Names that no part knows are ignored. This page is written by \`npm run docs\`.
 `
 
 const SECTIONS = [

@@ -68,6 +68,8 @@ export class Connection implements Deadline {
 
   get sessionId (): string { return this.#principal.sessionId }
 
+  get keyId (): string { return this.#principal.keyId }
+
   get state (): ConnectionState {
     if (this.#closed) return 'closed'
     if (this.#services.now() >= this.#schedule.expiresAt) return 'grace'
@@ -108,6 +110,11 @@ export class Connection implements Deadline {
     const { code, name } = closeForRevocation(reason)
     this.#send({ type: 'session_revoked', payload: { reason } })
     this.#close(code, name)
+  }
+
+  /** Its access token is good for nothing any more: the client has to get a new one and reconnect. */
+  expire (): void {
+    this.#close(CLOSE.tokenExpired, 'token_expired')
   }
 
   /** The process is about to end. @param reconnectWithinMs in which the client picks its moment */

@@ -19,12 +19,13 @@ const POOL_LIMITS = { max: 1, connectionTimeoutMillis: 3000, lock_timeout: 2000,
 export async function openResources (config: SocketConfig, log: Logger): Promise<SocketResources & { meter: Meter, close: () => Promise<void> }> {
   const accessTokenLifetimeMs = config.ACCESS_TOKEN_MAX_AGE.milliseconds
   const revocations = new RevocationSet({ accessTokenLifetimeMs })
-  const keys = await openPublicKeys({ path: config.PUBLIC_KEY_PATH, accessTokenLifetimeMs, log, onChange: () => verifiedTokens.forgetAll() })
+  const keys = await openPublicKeys({ path: config.PUBLIC_KEY_PATH, accessTokenLifetimeMs, log })
   const verifiedTokens = new VerifiedTokens({
     verify: createAccessTokenVerifier({ keys, issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE, maxAge: config.ACCESS_TOKEN_MAX_AGE.seconds }),
     revocations,
     maximum: REMEMBERED_TOKENS
   })
+  keys.onChange(() => verifiedTokens.forgetAll())
   await checkPostgres('DATABASE_URL', config.DATABASE_URL)
   const listenUrl = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
   if (config.DATABASE_LISTEN_URL !== undefined) await checkPostgres('DATABASE_LISTEN_URL', listenUrl)
@@ -41,13 +42,14 @@ export async function openResources (config: SocketConfig, log: Logger): Promise
   return {
     config,
     log,
+    keys,
     verifyAccessToken: accessToken => verifiedTokens.verify(accessToken),
     revocations,
     feed,
     confirmer,
+    meter,
     async close () {
       keys.close()
-    meter,
       await confirmer.close()
       await feed.close()
       await pool.end()

@@ -1,4 +1,4 @@
-import type { Revocation, RevocationSet } from '@fastify-uws-auth/auth-contract'
+import type { PublicKeyFile, Revocation, RevocationSet } from '@fastify-uws-auth/auth-contract'
 import type { Connection } from './connection.js'
 
 /** The open sockets of this process by session, so that the end of a session costs one lookup. */
@@ -8,6 +8,13 @@ export class SocketRegistry {
   /** From now on the end of a session closes its sockets, in the tick in which this process learns of it. */
   followRevocations (revocations: RevocationSet): void {
     revocations.onRevoked(revocation => this.#revoke(revocation))
+  }
+
+  /** When a key is dropped in an emergency, sockets that were opened with it have to show a new access token. */
+  followKeys (keys: PublicKeyFile): void {
+    keys.onChange(() => {
+      for (const connection of this.all()) if (!keys.byKid.has(connection.keyId)) connection.expire()
+    })
   }
 
   add (connection: Connection): void {

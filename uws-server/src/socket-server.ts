@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { CLOSE, type AccessTokenVerifier, type GenerationConfirmer, type RevocationFeed, type RevocationSet } from '@fastify-uws-auth/auth-contract'
+import { CLOSE, type AccessTokenVerifier, type GenerationConfirmer, type PublicKeyFile, type RevocationFeed, type RevocationSet } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
 import { admit, refuse } from './admission.js'
 import type { SocketConfig } from './config.js'
@@ -16,6 +16,7 @@ const CLOSE_FRAMES_NEED_MS = 250
 export interface SocketResources {
   config: SocketConfig
   log: Logger
+  keys: PublicKeyFile
   verifyAccessToken: AccessTokenVerifier
   revocations: RevocationSet
   feed: RevocationFeed
@@ -30,7 +31,7 @@ export interface SocketServer {
 }
 
 /** Puts the parts of the socket server together: admission, connections, registry, deadlines. */
-export function createSocketServer ({ config, log, verifyAccessToken, revocations, feed, confirmer }: SocketResources): SocketServer {
+export function createSocketServer ({ config, log, keys, verifyAccessToken, revocations, feed, confirmer }: SocketResources): SocketServer {
   const registry = new SocketRegistry()
   const deadlines = new DeadlineWheel(Date.now)
   const isStale = () => feed.isStale()
@@ -47,6 +48,7 @@ export function createSocketServer ({ config, log, verifyAccessToken, revocation
   }
   const policy: UpgradePolicy = { allowedOrigins: config.ALLOWED_ORIGINS, allowQueryToken: config.WS_ALLOW_QUERY_TOKEN }
   registry.followRevocations(revocations)
+  registry.followKeys(keys)
 
   const server = createUwsServer({
     maxMessageBytes: config.WS_MAX_MESSAGE_BYTES,

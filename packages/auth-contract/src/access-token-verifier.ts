@@ -62,7 +62,7 @@ export function createAccessTokenVerifier (options: AccessTokenVerifierOptions):
     if (claims.iat > latestStart || (claims.nbf ?? 0) > latestStart) return refused('time')
     if (claims.exp <= claims.iat || claims.exp - claims.iat > maxAge) return refused('time')
     // exp has no tolerance, here or anywhere.
-    return { kind: claims.exp > seconds ? 'verified' : 'expired', principal: toPrincipal(claims) }
+    return { kind: claims.exp > seconds ? 'verified' : 'expired', principal: toPrincipal(claims, publicKey.jwk.kid) }
   }
 }
 

@@ -36,6 +36,8 @@ export interface Principal {
   sessionId: string
   tokenId: string
   issuer: string
+  /** `kid` of the key that its access token is signed with. */
+  keyId: string
   issuedAt: number
   expiresAt: number
   authTime: number
@@ -43,12 +45,13 @@ export interface Principal {
   refreshGeneration: number
 }
 
-export function toPrincipal (claims: AccessTokenClaims): Principal {
+export function toPrincipal (claims: AccessTokenClaims, keyId: string): Principal {
   return {
     subject: claims.sub,
     sessionId: claims.sid,
     tokenId: claims.jti,
     issuer: claims.iss,
+    keyId,
     issuedAt: claims.iat,
     expiresAt: claims.exp,
     authTime: claims.auth_time,

@@ -36,8 +36,13 @@ export interface OpenPublicKeysOptions {
   /** Longest life of an access token, in milliseconds. */
   accessTokenLifetimeMs: number
   log: Pick<Logger, 'info' | 'error'>
-  /** Called when the file has changed; what was verified with a key that is gone must be forgotten. */
-  onChange: () => void
+}
+
+/** Keys of a file that changes while the process runs. */
+export interface PublicKeyFile extends PublicKeys {
+  /** Calls `listener` after each change: what was verified with a key that is gone must be forgotten. */
+  onChange (listener: () => void): void
+  close (): void
 }
 
 /**
@@ -45,12 +50,18 @@ export interface OpenPublicKeysOptions {
  * @throws {StartupError} when the file is missing or holds a private, weak, repeated or foreign key: a mistake
  *   here must stop the process, not weaken it
  */
-export async function openPublicKeys ({ path, accessTokenLifetimeMs, log, onChange }: OpenPublicKeysOptions): Promise<PublicKeys & { close (): void }> {
+export async function openPublicKeys ({ path, accessTokenLifetimeMs, log }: OpenPublicKeysOptions): Promise<PublicKeyFile> {
+  const listeners = new Set<() => void>()
   const file = await ReloadedFile.open({
-    setting: 'PUBLIC_KEY_PATH', path, log, onChange, parse: text => importPublicKeys(text, accessTokenLifetimeMs)
+    setting: 'PUBLIC_KEY_PATH',
+    path,
+    log,
+    parse: text => importPublicKeys(text, accessTokenLifetimeMs),
+    onChange () { for (const listener of listeners) listener() }
   })
   return {
     get byKid () { return file.current.byKid },
+    onChange (listener) { listeners.add(listener) },
     close: () => file.close()
   }
 }

@@ -23,6 +23,7 @@ t.test('a good token says who it speaks for', async t => {
       sessionId: claims['sid'],
       tokenId: claims['jti'],
       issuer: 'fastify-uws-auth',
+      keyId: keys.kid,
       issuedAt: claims['iat'],
       expiresAt: claims['exp'],
       authTime: claims['auth_time'],

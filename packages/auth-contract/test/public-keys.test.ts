@@ -11,7 +11,7 @@ import { createTestVerifier } from './fixtures/verifier.js'
 const [older, newer] = [await createTestKeys(), await createTestKeys()]
 const pair = (bits: number, publicExponent = 65537) => generateKeyPairSync('rsa', { modulusLength: bits, publicExponent })
 const log = { info () {}, error () {} }
-const open = (path: string) => openPublicKeys({ path, accessTokenLifetimeMs: 900_000, log, onChange () {} })
+const open = (path: string) => openPublicKeys({ path, accessTokenLifetimeMs: 900_000, log })
 const pemOf = (key: ReturnType<typeof pair>['publicKey']) => key.export({ format: 'pem', type: 'spki' }).toString()
 
 t.test('kid is the thumbprint of RFC 7638', async t => {
