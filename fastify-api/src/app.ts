@@ -28,7 +28,9 @@ import { loginRoute } from './routes/login.js'
 import { logoutRoute } from './routes/logout.js'
 import { meRoute } from './routes/me.js'
 import { protectedRoute } from './routes/protected.js'
+import { reauthenticateRoute } from './routes/reauthenticate.js'
 import { refreshRoute } from './routes/refresh.js'
+import { sessionsRoutes } from './routes/sessions.js'
 
 declare module 'fastify' {
   interface FastifyInstance { pool: pg.Pool }
@@ -45,15 +47,15 @@ export interface AppResources {
   passwords: PasswordHasher
   refreshTokenPeppers: PepperFile
   revocations: RevocationSet
+  announcer: RevocationAnnouncer
   feed: RevocationFeed
   confirmer: GenerationConfirmer
-  announcer: RevocationAnnouncer
+  metrics: ApiMetrics
 }
 
-  metrics: ApiMetrics
 /** The table of contents of the API. */
 export async function buildApp (resources: AppResources): Promise<FastifyInstance> {
-  const { config, log, pool, publicKeys, signAccessToken, passwords, refreshTokenPeppers: peppers, feed } = resources
+  const { config, log, pool, publicKeys, signAccessToken, passwords, refreshTokenPeppers: peppers, revocations, announcer, feed, metrics } = resources
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -63,6 +65,7 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
     requestTimeout: 10_000,
     handlerTimeout: 15_000,
     keepAliveTimeout: 72_000,
+    http: { connectionsCheckingInterval: 1000 },      // how exactly requestTimeout is kept
     routerOptions: { maxParamLength: 100 },
     clientErrorHandler: answerClientError,
     frameworkErrors: answerBadUrl,
@@ -75,7 +78,7 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
   await app.register(requestLog)
   await app.register(errorHandler)
   await app.register(securityHeaders, { https: config.PUBLIC_URL.startsWith('https:') })
-  await app.register(cors, { origin: config.ALLOWED_ORIGINS, credentials: true, maxAge: 600, strictPreflight: false })
+  await app.register(cors, { origin: config.ALLOWED_ORIGINS, credentials: true, methods: ['GET', 'HEAD', 'POST', 'DELETE'], maxAge: 600, strictPreflight: false })
   await app.register(rateLimit, { multiplier: config.RATE_LIMIT_MULTIPLIER })
   await app.register(jsonBody)
   await app.register(notFound)
@@ -83,15 +86,17 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
 
   // What routes ask for.
   await app.register(allowedOrigin, { allowedOrigins: config.ALLOWED_ORIGINS })
-  await app.register(bearer, { tokens: resources.verifiedTokens, revocations: resources.revocations, feed, confirmer: resources.confirmer })
+  await app.register(bearer, { tokens: resources.verifiedTokens, revocations, feed, confirmer: resources.confirmer })
   if (!config.production) await app.register(openapi, { publicUrl: config.PUBLIC_URL })
 
   const cookie = createRefreshCookie(config.PUBLIC_URL)
   const idleLifetimeMs = config.REFRESH_TOKEN_EXPIRY.milliseconds
   await app.register(async api => {
-    await api.register(loginRoute, { signInContext: { pool, passwords, peppers, maxAgeMs: config.SESSION_MAX_AGE.milliseconds, idleLifetimeMs }, cookie, signAccessToken })
-    await api.register(refreshRoute, { refreshContext: { pool, peppers, replayWindowMs: config.REFRESH_REPLAY_WINDOW.milliseconds, idleLifetimeMs }, cookie, signAccessToken })
-    await api.register(logoutRoute, { signOutContext: { pool, peppers, revocations: resources.revocations }, cookie })
+    await api.register(loginRoute, { signInContext: { pool, passwords, peppers, announcer, maxAgeMs: config.SESSION_MAX_AGE.milliseconds, idleLifetimeMs }, cookie, signAccessToken, metrics })
+    await api.register(refreshRoute, { sharedRefreshContext: { refreshContext: { pool, peppers, replayWindowMs: config.REFRESH_REPLAY_WINDOW.milliseconds, idleLifetimeMs }, signAccessToken, announcer }, cookie, metrics })
+    await api.register(logoutRoute, { signOutContext: { pool, peppers, announcer }, cookie })
+    await api.register(sessionsRoutes, { sessionsContext: { pool, announcer } })
+    await api.register(reauthenticateRoute, { reauthenticateContext: { pool, passwords } })
     await api.register(protectedRoute)
     await api.register(meRoute)
     await api.register(healthRoutes, { feed })

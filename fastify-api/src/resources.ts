@@ -17,6 +17,8 @@ import { createApiMetrics } from './metrics.js'
 
 const POOL_SIZE = 10
 const LONGEST_HASHING_WAIT_MS = 1500
+/** libuv's default. One stays free for signatures, files and names. */
+const LIBUV_THREADS = 4
 
 /**
  * Opens everything the API needs, in the order in which mistakes are cheapest to find: files, database, feed.
@@ -26,10 +28,11 @@ const LONGEST_HASHING_WAIT_MS = 1500
 export async function openResources (config: ApiConfig, log: Logger): Promise<AppResources & { meter: Meter, close: () => Promise<void> }> {
   const accessTokenLifetimeMs = config.ACCESS_TOKEN_EXPIRY.milliseconds
   const revocations = new RevocationSet({ accessTokenLifetimeMs })
-  const publicKeys = await openPublicKeys({ path: config.PUBLIC_KEY_PATH, accessTokenLifetimeMs, log, onChange: () => verifiedTokens.forgetAll() })
+  const publicKeys = await openPublicKeys({ path: config.PUBLIC_KEY_PATH, accessTokenLifetimeMs, log })
   const token = { issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE }
   const lifetimeSeconds = config.ACCESS_TOKEN_EXPIRY.seconds
   const verifiedTokens = new VerifiedTokens({ verify: createAccessTokenVerifier({ keys: publicKeys, ...token, maxAge: lifetimeSeconds }), revocations })
+  publicKeys.onChange(() => verifiedTokens.forgetAll())
   const signingKeys = await openSigningKeys(config.PRIVATE_KEY_PATH, publicKeys, log)
   const refreshTokenPeppers = await openPeppers('REFRESH_TOKEN_PEPPER_PATH', config.REFRESH_TOKEN_PEPPER_PATH, log)
   const passwordPeppers = await openPeppers('PASSWORD_PEPPER_PATH', config.PASSWORD_PEPPER_PATH, log)
@@ -49,7 +52,7 @@ export async function openResources (config: ApiConfig, log: Logger): Promise<Ap
     algorithm: config.PASSWORD_HASH,
     bcryptCost: config.BCRYPT_COST,
     peppers: passwordPeppers,
-    pool: new HashingPool({ concurrency: Math.max(1, availableParallelism() - 1), maxWaitMs: LONGEST_HASHING_WAIT_MS })
+    pool: new HashingPool({ concurrency: Math.max(1, Math.min(availableParallelism() - 1, LIBUV_THREADS - 1)), maxWaitMs: LONGEST_HASHING_WAIT_MS })
   })
   if (config.SEED_DEMO_USER) await seedDemoAccount(pool, passwords)
 
@@ -63,14 +66,14 @@ export async function openResources (config: ApiConfig, log: Logger): Promise<Ap
     passwords,
     refreshTokenPeppers,
     revocations,
+    announcer: new RevocationAnnouncer({ revocations, carrier }),
     feed,
     confirmer,
-    async close () {
-    announcer: new RevocationAnnouncer({ revocations, carrier }),
-      for (const file of [publicKeys, signingKeys, refreshTokenPeppers, passwordPeppers]) file.close()
-      await confirmer.close()
     meter,
     metrics: createApiMetrics(meter),
+    async close () {
+      for (const file of [publicKeys, signingKeys, refreshTokenPeppers, passwordPeppers]) file.close()
+      await confirmer.close()
       await feed.close()
       await pool.end()
     }

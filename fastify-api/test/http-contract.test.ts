@@ -76,6 +76,9 @@ t.test('answers of every kind', async t => {
       ['/api/login', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],
       ['/api/refresh', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],
       ['/api/protected', 'GET, HEAD', ['POST', 'PUT', 'PATCH', 'DELETE']],
+      ['/api/sessions', 'DELETE, GET, HEAD', ['POST', 'PUT', 'PATCH']],
+      ['/api/sessions/x', 'DELETE', ['GET', 'HEAD', 'POST', 'PUT', 'PATCH']],
+      ['/api/reauthenticate', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],
       ['/api/health', 'GET, HEAD', ['POST', 'PUT', 'PATCH', 'DELETE']]
     ] as const) {
       for (const method of methods) {
@@ -114,7 +117,7 @@ t.test('answers of every kind', async t => {
     t.match((await signIn({ origin })).headers, { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', vary: /Origin/ })
     const allowed = await preflight(origin)
     t.equal(allowed.statusCode, 204)
-    t.match(allowed.headers, { 'access-control-allow-origin': origin, 'access-control-allow-methods': /POST/, 'access-control-allow-headers': 'content-type', vary: /Origin/ })
+    t.match(allowed.headers, { 'access-control-allow-origin': origin, 'access-control-allow-methods': /POST.*DELETE/, 'access-control-allow-headers': 'content-type', vary: /Origin/ })
     for (const other of ['https://evil.test', 'null', 'http://localhost:3000.evil.test', 'https://localhost:3000']) {
       for (const { headers } of [await preflight(other), await app.inject({ url: '/api/health', headers: { origin: other } })]) {
         t.notOk('access-control-allow-origin' in headers, other)

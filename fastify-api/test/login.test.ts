@@ -77,6 +77,7 @@ t.test('signing in', async t => {
       const outcome = await signIn({
         pool,
         peppers: resources.refreshTokenPeppers,
+        announcer: resources.announcer,
         maxAgeMs: 60_000,
         idleLifetimeMs: 60_000,
         passwords: {

@@ -29,22 +29,31 @@ t.test('the OpenAPI document', async t => {
   t.test('has every route of the contract and nothing else', async t => {
     const routes = Object.entries<object>(document.paths).flatMap(([path, methods]) => Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`))
     t.same(routes.sort(), [
-      'GET /.well-known/jwks.json', 'GET /api/.well-known/jwks.json', 'GET /api/health', 'GET /api/me', 'GET /api/protected', 'GET /api/ready',
-      'POST /api/login', 'POST /api/logout', 'POST /api/refresh'
+      'DELETE /api/sessions', 'DELETE /api/sessions/{id}',
+      'GET /.well-known/jwks.json', 'GET /api/.well-known/jwks.json', 'GET /api/health', 'GET /api/me', 'GET /api/protected', 'GET /api/ready', 'GET /api/sessions',
+      'POST /api/login', 'POST /api/logout', 'POST /api/reauthenticate', 'POST /api/refresh'
     ])
   })
 
   t.test('describes what each route really answers', async t => {
+    const { sessionId: another } = await login(app)
     const { accessToken, refreshToken } = await login(app)
     const bearer = { authorization: `Bearer ${accessToken}` }
     const cookie = { cookie: `refreshToken=${refreshToken}` }
     const evil = { origin: 'https://evil.test' }
     const text = { payload: 'x', headers: { 'content-type': 'text/plain' } }
     const large = { payload: { username: 'x'.repeat(20_000) } }
-    const requests: Array<[method: 'GET' | 'POST', path: string, status: number, options?: InjectOptions]> = [
+    const requests: Array<[method: 'GET' | 'POST' | 'DELETE', path: string, status: number, options?: InjectOptions]> = [
       ['GET', '/api/health', 200], ['GET', '/api/ready', 200], ['GET', '/.well-known/jwks.json', 200], ['GET', '/api/.well-known/jwks.json', 200],
       ['GET', '/api/me', 200, { headers: bearer }], ['GET', '/api/me', 401],
       ['GET', '/api/protected', 200, { headers: bearer }], ['GET', '/api/protected', 401],
+      ['GET', '/api/sessions', 200, { headers: bearer }], ['GET', '/api/sessions', 401],
+      ['DELETE', '/api/sessions/{id}', 204, { headers: bearer }], ['DELETE', '/api/sessions/{id}', 404, { headers: bearer }], ['DELETE', '/api/sessions/{id}', 400, { headers: bearer, payload: { x: 1 } }], ['DELETE', '/api/sessions/{id}', 401],
+      ['DELETE', '/api/sessions/{id}', 413, large], ['DELETE', '/api/sessions/{id}', 415, text],
+      ['DELETE', '/api/sessions', 204, { headers: bearer }], ['DELETE', '/api/sessions', 400, { headers: bearer, payload: { x: 1 } }], ['DELETE', '/api/sessions', 401],
+      ['DELETE', '/api/sessions', 413, large], ['DELETE', '/api/sessions', 415, text],
+      ['POST', '/api/reauthenticate', 204, { headers: bearer, payload: { password: DEMO_ACCOUNT.password } }], ['POST', '/api/reauthenticate', 400, { headers: bearer }],
+      ['POST', '/api/reauthenticate', 401, { headers: bearer, payload: { password: 'x' } }], ['POST', '/api/reauthenticate', 413, large], ['POST', '/api/reauthenticate', 415, text],
       ['POST', '/api/login', 200, { payload: DEMO_ACCOUNT }], ['POST', '/api/login', 400], ['POST', '/api/login', 401, { payload: { username: 'x', password: 'y' } }],
       ['POST', '/api/login', 403, { headers: evil }], ['POST', '/api/login', 413, large], ['POST', '/api/login', 415, text],
       ['POST', '/api/refresh', 200, { headers: cookie }], ['POST', '/api/refresh', 400, { payload: { x: 1 } }], ['POST', '/api/refresh', 401],
@@ -53,7 +62,7 @@ t.test('the OpenAPI document', async t => {
       ['POST', '/api/logout', 413, large], ['POST', '/api/logout', 415, text], ['POST', '/api/logout', 204, { headers: cookie }]
     ]
     for (const [method, path, status, options] of requests) {
-      const response = await app.inject({ method, url: path, ...options })
+      const response = await app.inject({ method, url: path.replace('{id}', another), ...options })
       t.equal(response.statusCode, status, `${method} ${path}`)
       const documented = operationOf(method, path).responses[status]
       t.ok(documented, `${method} ${path} documents ${status}`)
@@ -70,7 +79,7 @@ t.test('the OpenAPI document', async t => {
     for (const [path, methods] of Object.entries<Record<string, Operation>>(document.paths)) {
       for (const operation of Object.values(methods)) {
         t.equal('429' in operation.responses, !/health|ready/.test(path), path)
-        t.equal(operation.security !== undefined, /me$|protected$/.test(path), path)
+        t.equal(operation.security !== undefined, /me$|protected$|sessions|reauthenticate$/.test(path), path)
       }
     }
   })

@@ -46,7 +46,7 @@ t.test('rotation, case by case', async t => {
       const responses = await Promise.all(Array.from({ length: 64 }, () => refresh(app, refreshToken)))
       t.ok(responses.every(({ statusCode }) => statusCode === 200))
       t.equal(new Set(responses.map(refreshCookieOf)).size, 1)
-      t.match(await rowOf(sessionId), { generation: 1, replays: 63 })
+      t.match(await rowOf(sessionId), { generation: 1 })
     }
   })
 

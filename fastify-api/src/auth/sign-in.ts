@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
+import type { RevocationAnnouncer } from '@fastify-uws-auth/auth-contract'
 import type pg from 'pg'
-import { createSession, type CreatedSession } from '../db/sessions.js'
+import { createSession, type CreatedSession } from '../db/create-session.js'
 import { findCredentials, upgradePasswordHash } from '../db/users.js'
 import { canonicalIdentifier, isStorableIdentifier } from './identifier.js'
 import type { PasswordHasher } from './passwords.js'
@@ -11,6 +12,7 @@ export interface SignInContext {
   pool: pg.Pool
   passwords: PasswordHasher
   peppers: PepperFile
+  announcer: RevocationAnnouncer
   maxAgeMs: number
   idleLifetimeMs: number
 }
@@ -30,10 +32,12 @@ export type SignInOutcome =
 
 const PASSWORD_ONLY = ['pwd']                       // RFC 8176
 const LONGEST_USER_AGENT = 256
+const MAXIMUM_SESSIONS = 100
 
 /**
- * Signs a user in by password. Always a fresh session, never the one of a cookie that came along (fixation). The
- * reason of a refusal is for the log; clients get one answer, after the same work.
+ * Signs a user in by password. Always a fresh session, never the one of a cookie that came along (fixation). It ends
+ * that one, and the user's oldest where it would be the 101st. The reason of a refusal is for the log; clients get one
+ * answer, after the same work.
  * @throws {AuthError} `overloaded` before any hashing
  */
 export async function signIn (context: SignInContext, request: SignInRequest): Promise<SignInOutcome> {
@@ -61,10 +65,12 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
     ip: storableAddress(request.ip),
     maxAgeMs: context.maxAgeMs,
     idleLifetimeMs: context.idleLifetimeMs,
-    replaces: previous && { sessionId: previous.sessionId, secretHash: hashFamilySecret(previous.secret) }
+    replaces: previous && { sessionId: previous.sessionId, secretHash: hashFamilySecret(previous.secret) },
+    maximum: MAXIMUM_SESSIONS
   })
   // Disabled, or another password, since we looked.
   if (session === undefined) return { kind: 'refused', reason: 'disabled', userId: user.id }
+  context.announcer.announce(session.ended)
   return {
     kind: 'signed_in',
     user: { id: user.id, username: user.username },

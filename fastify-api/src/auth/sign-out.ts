@@ -1,10 +1,10 @@
-import type { Principal, Revocation, RevocationSet } from '@fastify-uws-auth/auth-contract'
+import type { Principal, Revocation, RevocationAnnouncer } from '@fastify-uws-auth/auth-contract'
 import type pg from 'pg'
 import { endAllSessions, endSession, findSessionOwner } from '../db/end-sessions.js'
 import type { PepperFile } from './peppers.js'
 import { hashFamilySecret, readRefreshToken } from './refresh-token.js'
 
-export interface SignOutContext { pool: pg.Pool, peppers: PepperFile, revocations: RevocationSet }
+export interface SignOutContext { pool: pg.Pool, peppers: PepperFile, announcer: RevocationAnnouncer }
 
 export interface SignOutRequest {
   /** The refresh cookie, whatever it holds. */
@@ -21,7 +21,7 @@ export interface SignOutRequest {
  * and this process accepts no access token of it.
  * @returns what ended just now
  */
-export async function signOut ({ pool, peppers, revocations }: SignOutContext, request: SignOutRequest): Promise<Revocation[]> {
+export async function signOut ({ pool, peppers, announcer }: SignOutContext, request: SignOutRequest): Promise<Revocation[]> {
   const holders = new Map<string, string>()
   if (request.principal) holders.set(request.principal.sessionId, request.principal.subject)
   const token = request.refreshToken === undefined ? undefined : await readRefreshToken(peppers, request.refreshToken)
@@ -34,7 +34,6 @@ export async function signOut ({ pool, peppers, revocations }: SignOutContext, r
     if (request.everywhere) ended.push(...await endAllSessions(pool, userId, 'logout'))
     else ended.push(...[await endSession(pool, sessionId, 'logout')].filter(session => session !== undefined))
   }
-  // This process knows at once; the others hear it from the feed.
-  for (const revocation of ended) revocations.apply(revocation)
+  announcer.announce(ended)
   return ended
 }

@@ -1,13 +1,15 @@
 import type { Revocation, RevocationReason } from '@fastify-uws-auth/auth-contract'
 import type { Queryable } from './queryable.js'
+import { IS_LIVING } from './sessions.js'
 
 // Ending a session and publishing that is one statement everywhere: neither can happen without the other.
-const PUBLISH = `
-, news as (
+export const NEWS = `news as (
   insert into revocations (sid, user_id, reason) select id, user_id, revoke_reason from ended on conflict (sid) do nothing
-)
+)`
+export const ENDED = `
 select id as sid, user_id as sub, revoke_reason as reason,
        floor(extract(epoch from revoked_at) * 1000)::float8 as "revokedAt" from ended`
+const PUBLISH = `, ${NEWS} ${ENDED}`
 
 /** Ends one session by its id. Idempotent: a session that has ended already is left as it is. */
 export async function endSession (db: Queryable, sessionId: string, reason: RevocationReason): Promise<Revocation | undefined> {
@@ -21,25 +23,46 @@ export async function endSession (db: Queryable, sessionId: string, reason: Revo
   return rows[0]
 }
 
-/** Ends every session of a user that has not ended yet. */
-export async function endAllSessions (db: Queryable, userId: string, reason: RevocationReason): Promise<Revocation[]> {
+/**
+ * Ends one session that the user could still refresh.
+ * @returns undefined for anybody else's, and for one that has ended
+ */
+export async function endSessionOfUser (db: Queryable, userId: string, sessionId: string, reason: RevocationReason): Promise<Revocation | undefined> {
+  const { rows } = await db.query<Revocation>({
+    name: 'end-session-of-user',
+    text: `with ended as (
+      update sessions set revoked_at = clock_timestamp(), revoke_reason = $3
+       where id = $2 and user_id = $1 and ${IS_LIVING} returning *)${PUBLISH}`,
+    values: [userId, sessionId, reason]
+  })
+  return rows[0]
+}
+
+/**
+ * Ends every session of a user that has not ended yet.
+ * @param keep the session that stays
+ */
+export async function endAllSessions (db: Queryable, userId: string, reason: RevocationReason, keep?: string): Promise<Revocation[]> {
   const { rows } = await db.query<Revocation>({
     name: 'end-all-sessions',
     // Locked in one order, so that two of these at once cannot deadlock.
     text: `with locked as (
-      select id from sessions where user_id = $1 and revoked_at is null and expires_at > now() order by id for update
+      select id from sessions where user_id = $1 and revoked_at is null and expires_at > now() and id is distinct from $3 order by id for update
     ), ended as (
       update sessions s set revoked_at = clock_timestamp(), revoke_reason = $2
         from locked where s.id = locked.id and s.revoked_at is null returning s.*)${PUBLISH}`,
-    values: [userId, reason]
+    values: [userId, reason, keep]
   })
   return rows
 }
 
-/** Whose session this is, whether or not it has ended; the secret proves that the asker holds its refresh token. */
+/**
+ * Whose session this is, while it lives; the secret proves that the asker holds its refresh token. One that has ended
+ * speaks for nobody: with it a thief who was caught could go on signing its owner out everywhere.
+ */
 export async function findSessionOwner (db: Queryable, sessionId: string, secretHash: Buffer): Promise<string | undefined> {
   const { rows } = await db.query<{ userId: string }>(
-    'select user_id as "userId" from sessions where id = $1 and secret_hash = $2', [sessionId, secretHash])
+    `select user_id as "userId" from sessions where id = $1 and secret_hash = $2 and ${IS_LIVING}`, [sessionId, secretHash])
   return rows[0]?.userId
 }
 

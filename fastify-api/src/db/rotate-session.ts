@@ -1,3 +1,4 @@
+import type { RevocationReason } from '@fastify-uws-auth/auth-contract'
 import type { Queryable } from './queryable.js'
 
 export type RotationOutcome = 'rotate' | 'replay' | 'heal' | 'late_rotate' | 'revoked' | 'expired' | 'state_lost' | 'theft'
@@ -19,8 +20,15 @@ export interface RotatedSession {
   replays: number
   amr: string[]
   createdAt: Date
+  /** When the user last proved who they are. */
+  authenticatedAt: Date
   expiresAt: Date
   idleExpiresAt: Date
+  /** For a replay: how long ago the rotation was that it repeats. */
+  secondsSinceRotation: number
+  /** When and why the session ended, also when this very decision ended it. */
+  revokedAt: Date | null
+  revokeReason: RevocationReason | null
 }
 
 // One statement decides and writes. The sub-select reads the very row version being updated: after waiting for another
@@ -59,7 +67,9 @@ with decided as (
   on conflict (sid) do nothing
 )
 select outcome, user_id as "userId", generation, replays, amr,
-       created_at as "createdAt", expires_at as "expiresAt", idle_expires_at as "idleExpiresAt"
+       created_at as "createdAt", authenticated_at as "authenticatedAt", expires_at as "expiresAt",
+       idle_expires_at as "idleExpiresAt", revoked_at as "revokedAt", revoke_reason as "revokeReason",
+       extract(epoch from clock_timestamp() - rotated_at)::float8 as "secondsSinceRotation"
   from decided`
 
 /**

@@ -4,6 +4,7 @@ import Type from 'typebox'
 import type { AccessTokenSigner } from '../auth/access-token-signer.js'
 import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
 import { signIn, type SignInContext } from '../auth/sign-in.js'
+import type { ApiMetrics } from '../metrics.js'
 import type { RefreshCookie } from '../refresh-cookie.js'
 import { LoginResponse, problems } from './schemas.js'
 
@@ -12,9 +13,9 @@ const LoginRequest = Type.Object({
   password: Type.String({ minLength: 1, maxLength: MAXIMUM_CODE_POINTS })
 }, { additionalProperties: false })
 
-export interface LoginOptions { signInContext: SignInContext, cookie: RefreshCookie, signAccessToken: AccessTokenSigner }
+export interface LoginOptions { signInContext: SignInContext, cookie: RefreshCookie, signAccessToken: AccessTokenSigner, metrics: ApiMetrics }
 
-export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, { signInContext, cookie, signAccessToken }) => {
+export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, { signInContext, cookie, signAccessToken, metrics }) => {
   app.post('/login', {
     schema: { summary: 'Sign in with a password', tags: ['sessions'], body: LoginRequest, response: { 200: LoginResponse, ...problems(400, 401, 403, 413, 415, 429, 503) } },
     config: app.rateLimitOf('login'),
@@ -27,12 +28,14 @@ export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, {
       ip: request.ip,
       refreshToken: cookie.read(request)
     })
+    metrics.loggedIn(outcome.kind === 'refused' ? outcome.reason : outcome.kind)
     if (outcome.kind === 'refused') {
       request.log.info({ event: 'login.failed', reason: outcome.reason, userId: outcome.userId, ip: request.ip }, 'sign-in refused')
       throw new AuthError('invalid_credentials')          // one answer for every refusal
     }
     const { user, session, amr, refreshToken } = outcome
     request.log.info({ event: 'login.succeeded', userId: user.id, sessionId: session.id, ip: request.ip, amr }, 'signed in')
+    for (const { sid, sub, reason } of session.ended) request.log.info({ event: 'session.revoked', reason, sessionId: sid, userId: sub, ip: request.ip }, 'replaced by a new session')
     const access = await signAccessToken({
       userId: user.id, sessionId: session.id, generation: 0, authenticatedAt: session.createdAt, amr, sessionExpiresAt: session.expiresAt
     })

@@ -1,19 +1,22 @@
 import { AuthError } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { AccessTokenSigner } from '../auth/access-token-signer.js'
-import { refreshSession, type RefreshContext } from '../auth/refresh.js'
+import { createSharedRefresh, type SharedRefreshContext } from '../auth/shared-refresh.js'
+import type { ApiMetrics } from '../metrics.js'
 import type { RefreshCookie } from '../refresh-cookie.js'
 import { EmptyBody, TokenResponse, problems } from './schemas.js'
 
-export interface RefreshOptions { refreshContext: RefreshContext, cookie: RefreshCookie, signAccessToken: AccessTokenSigner }
+export interface RefreshOptions { sharedRefreshContext: SharedRefreshContext, cookie: RefreshCookie, metrics: ApiMetrics }
 
-export const refreshRoute: FastifyPluginAsyncTypebox<RefreshOptions> = async (app, { refreshContext, cookie, signAccessToken }) => {
+export const refreshRoute: FastifyPluginAsyncTypebox<RefreshOptions> = async (app, { sharedRefreshContext, cookie, metrics }) => {
+  const refresh = createSharedRefresh(sharedRefreshContext)
   app.post('/refresh', {
     schema: { summary: 'Rotate the refresh cookie and get a new access token', tags: ['sessions'], body: EmptyBody, response: { 200: TokenResponse, ...problems(400, 401, 403, 413, 415, 429, 503) } },
     config: app.rateLimitOf('refresh'),
     onRequest: app.requireAllowedOrigin
   }, async (request, reply) => {
-    const outcome = await refreshSession(refreshContext, cookie.read(request) ?? '')
+    const outcome = await refresh(cookie.read(request) ?? '')
+    metrics.refreshed(outcome.kind)
+    if (outcome.kind === 'replay') metrics.replayed(outcome.session.secondsSinceRotation)
     if (outcome.kind === 'theft') {
       request.log.warn({ event: 'session.theft', sessionId: outcome.sessionId, userId: outcome.session.userId, ip: request.ip }, 'a used refresh token came back, its session is revoked')
     }
@@ -24,16 +27,8 @@ export const refreshRoute: FastifyPluginAsyncTypebox<RefreshOptions> = async (ap
       request.log.info({ event: 'refresh.refused', outcome: outcome.kind, sessionId: 'sessionId' in outcome ? outcome.sessionId : undefined, ip: request.ip }, 'refresh refused')
       throw new AuthError('invalid_grant')
     }
-    const { session, sessionId, refreshToken } = outcome
+    const { session, sessionId, refreshToken, access } = outcome
     request.log.debug({ outcome: outcome.kind, sessionId, generation: session.generation }, 'refreshed')
-    const access = await signAccessToken({
-      userId: session.userId,
-      sessionId,
-      generation: session.generation,
-      authenticatedAt: session.createdAt,
-      amr: session.amr,
-      sessionExpiresAt: session.expiresAt
-    })
     cookie.set(reply, refreshToken, session.idleExpiresAt)
     reply.header('cache-control', 'no-store')
     return {

@@ -1,0 +1,79 @@
+import type { Revocation } from '@fastify-uws-auth/auth-contract'
+import type pg from 'pg'
+import { ENDED, NEWS } from './end-sessions.js'
+import { inTransaction } from './queryable.js'
+import { IS_LIVING } from './sessions.js'
+
+export interface NewSession {
+  userId: string
+  /** When the verified password was set; the session is refused when it has been changed since. */
+  passwordChangedAt: string
+  secretHash: Buffer
+  amr: string[]
+  userAgent: string | null
+  ip: string | null
+  maxAgeMs: number
+  idleLifetimeMs: number
+  /** Session of the cookie that came with the sign-in; it ends with reason `replaced`. */
+  replaces: { sessionId: string, secretHash: Buffer } | undefined
+  /** How many living sessions the user may have, this one included. */
+  maximum: number
+}
+
+export interface CreatedSession {
+  id: string
+  createdAt: Date
+  expiresAt: Date
+  idleExpiresAt: Date
+  /** What ended with reason `replaced` to make room. */
+  ended: Revocation[]
+}
+
+// Sign-ins of one user take turns with each other and with a ban or password change: whoever comes second sees the
+// other's work. Without it a session made meanwhile would survive the ban, and a burst would exceed the maximum.
+const LOCK_ACCOUNT = `
+select from users where id = $1 and password_changed_at = $2::timestamptz and disabled_at is null for no key update`
+
+// A statement of its own: its snapshot is from after the wait for the lock. Rows are locked in the order that
+// endAllSessions locks them in, so that the two cannot deadlock.
+const CREATE = `
+with excess as (
+  select id from sessions
+   where user_id = $1 and ${IS_LIVING} and (id = $8 and secret_hash = $9) is not true
+   order by created_at desc, id desc offset $10::int - 1
+), locked as (
+  select id from sessions
+   where revoked_at is null and ((id = $8 and secret_hash = $9) or id in (select id from excess))
+   order by id for update
+), ended as (
+  update sessions s set revoked_at = clock_timestamp(), revoke_reason = 'replaced'
+    from locked where s.id = locked.id and s.revoked_at is null returning s.*
+), ${NEWS}, created as (
+  insert into sessions (user_id, secret_hash, amr, user_agent, ip, expires_at, idle_expires_at)
+  values ($1, $2, $3, $4, $5, now() + $6::float8 * interval '1 millisecond', now() + least($6::float8, $7::float8) * interval '1 millisecond')
+  returning *
+)
+select id, created_at as "createdAt", expires_at as "expiresAt", idle_expires_at as "idleExpiresAt",
+       (select coalesce(json_agg(e), '[]') from (${ENDED}) e) as ended
+  from created`
+
+/**
+ * Makes a session. One that would exceed the maximum ends the user's oldest, in the same transaction: no burst of
+ * sign-ins leaves more.
+ * @returns undefined when the account was disabled or its password changed since it was verified
+ */
+export async function createSession (pool: pg.Pool, session: NewSession): Promise<CreatedSession | undefined> {
+  return await inTransaction(pool, async db => {
+    const { rowCount } = await db.query({ name: 'lock-account', text: LOCK_ACCOUNT, values: [session.userId, session.passwordChangedAt] })
+    if (rowCount === 0) return undefined
+    const { rows } = await db.query<CreatedSession>({
+      name: 'create-session',
+      text: CREATE,
+      values: [
+        session.userId, session.secretHash, session.amr, session.userAgent, session.ip, session.maxAgeMs, session.idleLifetimeMs,
+        session.replaces?.sessionId, session.replaces?.secretHash, session.maximum
+      ]
+    })
+    return rows[0]
+  })
+}

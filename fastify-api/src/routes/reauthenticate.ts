@@ -1,0 +1,35 @@
+import { AuthError } from '@fastify-uws-auth/auth-contract'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
+import { reauthenticate, type ReauthenticateContext } from '../auth/reauthenticate.js'
+import { problems } from './schemas.js'
+
+const ReauthenticateRequest = Type.Object({
+  password: Type.String({ minLength: 1, maxLength: MAXIMUM_CODE_POINTS })
+}, { additionalProperties: false })
+
+export interface ReauthenticateOptions { reauthenticateContext: ReauthenticateContext }
+
+export const reauthenticateRoute: FastifyPluginAsyncTypebox<ReauthenticateOptions> = async (app, { reauthenticateContext }) => {
+  app.post('/reauthenticate', {
+    schema: {
+      summary: 'Confirm the password of the signed-in user',
+      tags: ['sessions'],
+      security: [{ bearer: [] }],
+      body: ReauthenticateRequest,
+      response: { 204: Type.Null(), ...problems(400, 401, 413, 415, 429, 503) }
+    },
+    config: app.rateLimitOf('reauthenticate'),
+    preValidation: app.authenticate
+  }, async (request, reply) => {
+    const { subject: userId, sessionId } = request.principal!
+    const outcome = await reauthenticate(reauthenticateContext, { userId, sessionId, password: request.body.password })
+    if (outcome !== 'reauthenticated') {
+      request.log.info({ event: 'reauthentication.failed', reason: outcome, userId, sessionId, ip: request.ip }, 'reauthentication refused')
+      throw new AuthError(outcome === 'session_ended' ? 'invalid_token' : 'invalid_credentials')
+    }
+    request.log.info({ event: 'reauthentication.succeeded', userId, sessionId, ip: request.ip }, 'reauthenticated')
+    return reply.code(204).header('cache-control', 'no-store').send(null)
+  })
+}
