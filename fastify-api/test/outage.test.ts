@@ -1,35 +1,8 @@
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
-import { createKeyFiles, get, login, refresh, startApi } from './fixtures/api.js'
-
-/** A TCP relay in front of PostgreSQL, so that a test can take the database away and give it back. */
-async function relayTo (t: Test, connectionString: string) {
-  const target = new URL(connectionString)
-  const sockets = new Set<Socket>()
-  const server = createServer(inbound => {
-    const outbound = connect(Number(target.port), target.hostname)
-    for (const [socket, other] of [[inbound, outbound], [outbound, inbound]] as const) {
-      sockets.add(socket)
-      socket.on('error', () => {}).on('close', () => { sockets.delete(socket); other.destroy() }).pipe(other)
-    }
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const cut = async () => {
-    const closed = new Promise(resolve => server.close(resolve))
-    for (const socket of sockets) socket.destroy()
-    await closed
-  }
-  t.teardown(cut)
-  return {
-    connectionString: Object.assign(new URL(connectionString), { hostname: '127.0.0.1', port: String(port) }).href,
-    cut,
-    restore: async () => { await once(server.listen(port, '127.0.0.1'), 'listening') }
-  }
-}
+import { createKeyFiles, get, login, refresh, refreshCookieOf, startApi } from './fixtures/api.js'
+import { relayTo } from './fixtures/relay.js'
 
 t.test('while PostgreSQL is away', async t => {
   const database = await createDatabase(t)
@@ -79,4 +52,47 @@ t.test('while PostgreSQL is away', async t => {
   t.equal((await get(app, '/api/protected', session.accessToken)).statusCode, 200)
   t.equal((await get(app, '/api/protected', over.accessToken)).statusCode, 401)
   t.equal((await refresh(app, session.refreshToken)).statusCode, 200, 'the same cookie works afterwards')
+})
+
+t.test('PostgreSQL goes away in the middle of refreshes: 503, and every client goes on with the cookie it has', async t => {
+  const database = await createDatabase(t)
+  const relay = await relayTo(t, database.connectionString)
+  const { app } = await startApi(t, {}, { database: { ...database, connectionString: relay.connectionString }, files: await createKeyFiles(t) })
+  const waiting = async () => (await database.pool.query("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).rowCount
+  const until = async (check: () => Promise<boolean>) => { while (!await check()) await sleep(20) }
+  const generations = async (ids: string[]) => (await database.pool.query('select generation from sessions where id = any($1) order by id', [ids])).rows.map(({ generation }) => generation as number)
+
+  for (const commits of [false, true]) {
+    const sessions = await Promise.all(Array.from({ length: 6 }, () => login(app)))
+    const ids = sessions.map(({ sessionId }) => sessionId)
+    const blocker = await database.pool.connect()
+    await blocker.query('begin')
+    await blocker.query('select from sessions where id = any($1) for update', [ids])
+    // Two of each cookie, as two tabs would: they share one answer, and one failure.
+    const refreshing = Promise.all(sessions.flatMap(({ refreshToken }) => [refresh(app, refreshToken), refresh(app, refreshToken)]))
+    await until(async () => await waiting() === sessions.length)
+    // The servers of the lost connections wait on: what they had been asked happens afterwards or never.
+    if (!commits) await database.pool.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+    await relay.cut()
+    for (const answer of await refreshing) {
+      t.match(answer.json(), { status: 503, code: 'temporarily_unavailable' })
+      t.ok(Number(answer.headers['retry-after']) > 0)
+      t.notOk('set-cookie' in answer.headers)
+    }
+    await blocker.query('rollback')
+    blocker.release()
+    await until(async () => await waiting() === 0)
+    const reached = commits ? 1 : 0
+    await until(async () => (await generations(ids)).every(generation => generation === reached))
+
+    await relay.restore()
+    await until(async () => (await app.inject('/api/ready')).statusCode === 200)
+    const again = await Promise.all(sessions.map(({ refreshToken }) => refresh(app, refreshToken)))
+    t.same(again.map(({ statusCode }) => statusCode), sessions.map(() => 200), commits ? 'committed, answer lost' : 'never committed')
+    t.same(await generations(ids), sessions.map(() => 1), 'one rotation each')
+    for (const answer of again) {
+      t.equal((await get(app, '/api/protected', answer.json().accessToken)).statusCode, 200)
+      t.equal((await refresh(app, refreshCookieOf(answer)!)).statusCode, 200)
+    }
+  }
 })

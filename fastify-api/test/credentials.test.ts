@@ -1,0 +1,106 @@
+import type { InjectOptions } from 'fastify'
+import t from 'tap'
+import { createOtherUser, login, startApi } from './fixtures/api.js'
+import { notARefusal } from './fixtures/problems.js'
+
+type Credential = 'access token' | 'refresh token' | 'session id' | 'user id' | 'password' | 'garbage'
+type Carrier = keyof typeof CARRIERS
+
+/** How a credential can travel with a request. */
+const CARRIERS = {
+  Bearer: (text: string): InjectOptions => ({ headers: { authorization: `Bearer ${text}` } }),
+  Basic: (text: string): InjectOptions => ({ headers: { authorization: `Basic ${Buffer.from(`someone:${text}`).toString('base64')}` } }),
+  cookie: (text: string): InjectOptions => ({ headers: { cookie: `refreshToken=${text}` } }),
+  'another cookie': (text: string): InjectOptions => ({ headers: { cookie: `accessToken=${text}; access_token=${text}; __Host-refreshToken=${text}; token=${text}; sid=${text}` } }),
+  'another header': (text: string): InjectOptions => ({ headers: { 'x-access-token': text, 'x-refresh-token': text, 'x-session-id': text, 'proxy-authorization': `Bearer ${text}` } }),
+  'password in the body': (text: string): InjectOptions => ({ payload: { password: text } }),
+  'access_token in the body': (text: string): InjectOptions => ({ payload: { access_token: text } }),
+  'refreshToken in the body': (text: string): InjectOptions => ({ payload: { refreshToken: text } }),
+  '?access_token=': (text: string): InjectOptions => ({ query: { access_token: text } }),
+  '?token=': (text: string): InjectOptions => ({ query: { token: text } }),
+  '?refreshToken=': (text: string): InjectOptions => ({ query: { refreshToken: text } })
+}
+
+interface Endpoint {
+  method: 'GET' | 'POST' | 'DELETE'
+  path: string
+  /** The one credential, in the one carrier, that opens it; anything else is refused. */
+  opensWith: [Credential, Carrier]
+  /** What else a good request has. */
+  payload?: (known: { username: string, password: string }) => Record<string, string>
+}
+
+const BEARER: Endpoint['opensWith'] = ['access token', 'Bearer']
+const ENDPOINTS: Endpoint[] = [
+  { method: 'GET', path: '/api/protected', opensWith: BEARER },
+  { method: 'GET', path: '/api/me', opensWith: BEARER },
+  { method: 'GET', path: '/api/sessions', opensWith: BEARER },
+  { method: 'DELETE', path: '/api/sessions', opensWith: BEARER },
+  { method: 'DELETE', path: '/api/sessions/:current', opensWith: BEARER },
+  { method: 'POST', path: '/api/reauthenticate', opensWith: BEARER, payload: ({ password }) => ({ password }) },
+  { method: 'POST', path: '/api/refresh', opensWith: ['refresh token', 'cookie'] },
+  { method: 'POST', path: '/api/login', opensWith: ['password', 'password in the body'], payload: ({ username }) => ({ username }) }
+]
+
+t.test('each credential opens what it is for, carried as it should be, and nothing else', async t => {
+  const api = await startApi(t)
+  const { app, database: { pool } } = api
+  const known = await createOtherUser(api, 'someone')
+  const signIn = async () => {
+    const session = await login(app, known)
+    const texts: Record<Credential, string> = {
+      'access token': session.accessToken,
+      'refresh token': session.refreshToken,
+      'session id': session.sessionId,
+      'user id': session.userId,
+      password: known.password,
+      garbage: 'eyJhbGciOiJub25lIn0.e30.'
+    }
+    return { ...session, texts }
+  }
+  const stateOf = async () => [
+    (await pool.query('select id, generation, replays, authenticated_at, revoked_at from sessions order by id')).rows,
+    (await pool.query('select * from revocations order by sid')).rows
+  ]
+  const combinations = (texts: Record<Credential, string>) =>
+    (Object.keys(texts) as Credential[]).flatMap(credential => (Object.keys(CARRIERS) as Carrier[]).map(carrier => [credential, carrier] as const))
+  const send = (method: Endpoint['method'], url: string, carried: InjectOptions, payload?: object) =>
+    app.inject({ method, url, ...carried, ...((payload ?? carried.payload) && { payload: { ...payload, ...carried.payload as object } }) })
+
+  for (const { method, path, opensWith, payload } of ENDPOINTS) {
+    t.test(`${method} ${path}`, async t => {
+      const { texts, sessionId } = await signIn()
+      const before = await stateOf()
+      const url = path.replace(':current', sessionId)
+      for (const [credential, carrier] of combinations(texts)) {
+        if (credential === opensWith[0] && carrier === opensWith[1]) continue
+        const answer = await send(method, url, CARRIERS[carrier](texts[credential]), payload?.(known))
+        t.equal(notARefusal(answer), undefined, `${credential} as ${carrier}`)
+        t.ok([400, 401].includes(answer.statusCode), `${credential} as ${carrier}: ${answer.statusCode}`)
+        t.notOk('set-cookie' in answer.headers)
+      }
+      t.same(await stateOf(), before, 'nothing has changed')
+      const answer = await send(method, url, CARRIERS[opensWith[1]](texts[opensWith[0]]), payload?.(known))
+      t.ok([200, 204].includes(answer.statusCode), `${opensWith[0]} as ${opensWith[1]}`)
+    })
+  }
+
+  t.test('POST /api/logout answers everybody alike, and ends a session for two of them only', async t => {
+    const ends: ReadonlyArray<readonly [Credential, Carrier]> = [['access token', 'Bearer'], ['refresh token', 'cookie']]
+    for (const [credential, carrier] of combinations((await signIn()).texts)) {
+      const { texts, sessionId } = await signIn()
+      const answer = await send('POST', '/api/logout', CARRIERS[carrier](texts[credential]))
+      t.equal(answer.statusCode, carrier.endsWith('in the body') ? 400 : 204)
+      const { rows } = await pool.query('select revoked_at is not null as over from sessions where id = $1', [sessionId])
+      t.equal(rows[0].over, ends.some(([one, as]) => one === credential && as === carrier), `${credential} as ${carrier}`)
+    }
+  })
+
+  t.test('a reauthentication takes the password of the access token\'s user, and no other credential', async t => {
+    const { texts, accessToken } = await signIn()
+    const stranger = await createOtherUser(api, 'stranger')
+    const confirm = async (password: string) => (await app.inject({ method: 'POST', url: '/api/reauthenticate', payload: { password }, headers: { authorization: `Bearer ${accessToken}` } })).json().code
+    for (const [credential, text] of Object.entries(texts)) if (credential !== 'password') t.equal(await confirm(text), text.length > 1024 ? 'invalid_request' : 'invalid_credentials', credential)
+    t.equal(await confirm(stranger.password), 'invalid_credentials')
+  })
+})
