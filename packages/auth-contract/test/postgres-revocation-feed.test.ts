@@ -1,39 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type pg from 'pg'
-import { pino, type Logger } from 'pino'
 import t, { type Test } from 'tap'
-import { PostgresRevocationFeed } from '../src/postgres-revocation-feed.js'
-import { RevocationSet } from '../src/revocation-set.js'
 import { createDatabase } from './fixtures/database.js'
+import { createFeed, readAgain, revoke, revokeUnheard } from './fixtures/revocation-feed.js'
 import { until } from './fixtures/until.js'
-
-interface TestFeed { feed: PostgresRevocationFeed, revocations: RevocationSet, told: string[], logged: string[] }
-
-function createFeed (t: Test, connectionString: string, maxStalenessMs = 30_000): TestFeed {
-  const revocations = new RevocationSet({ accessTokenLifetimeMs: 900_000 })
-  const told: string[] = []
-  revocations.onRevoked(({ sid }) => told.push(sid))
-  const logged: string[] = []
-  const log: Logger = pino({}, { write: line => { logged.push(line) } })
-  const feed = new PostgresRevocationFeed({ connectionString, revocations, maxStalenessMs, log })
-  t.teardown(() => feed.close())
-  return { feed, revocations, told, logged }
-}
-
-/** Ends a session as the API would, `ago` before now. Returns its id. */
-async function revoke (pool: pg.Pool, reason = 'logout', ago = '0 seconds'): Promise<string> {
-  const sid = randomUUID()
-  await pool.query('insert into revocations (sid, user_id, reason, revoked_at) values ($1, $2, $3, clock_timestamp() - $4::interval)', [sid, randomUUID(), reason, ago])
-  return sid
-}
-
-/** Nothing of it is heard until somebody reads the table. */
-async function revokeUnheard (pool: pg.Pool, ago = '0 seconds'): Promise<string> {
-  await pool.query('alter table revocations disable trigger notify_revocation')
-  try { return await revoke(pool, 'logout', ago) } finally { await pool.query('alter table revocations enable trigger notify_revocation') }
-}
 
 async function backends (pool: pg.Pool): Promise<number[]> {
   const { rows } = await pool.query<{ pid: number }>(
@@ -67,18 +38,19 @@ t.test('what was committed before the start is known when start() resolves', asy
   const { connectionString, pool } = await createDatabase(t)
   const recent = await revokeUnheard(pool, '10 minutes')
   const old = await revokeUnheard(pool, '2 hours')
-  const { feed, revocations } = createFeed(t, connectionString)
+  const { feed, revocations, paths } = createFeed(t, connectionString)
   t.equal(feed.staleness(), Infinity)
   t.equal(feed.isStale(), true)
   await feed.start()
   t.equal(revocations.has(recent), true)
   t.equal(revocations.has(old), false)
+  t.strictSame(paths, ['start'])
   t.equal(feed.isStale(), false)
 })
 
 t.test('a notification is applied, once, with what the row says', async t => {
   const { connectionString, pool } = await createDatabase(t)
-  const { feed, revocations, told } = createFeed(t, connectionString)
+  const { feed, revocations, told, paths } = createFeed(t, connectionString)
   await feed.start()
   const sid = await revoke(pool, 'refresh_reuse')
   await until(() => revocations.has(sid))
@@ -87,18 +59,8 @@ t.test('a notification is applied, once, with what the row says', async t => {
   t.ok(revocations.get(sid)!.revokedAt <= rows[0].at)
   await readAgain(feed)
   t.strictSame(told, [sid], 'the read that follows tells nobody again')
+  t.strictSame(paths, ['notify'])
 })
-
-/** Resolves after a read that began after this call. */
-async function readAgain (feed: PostgresRevocationFeed): Promise<void> {
-  let previous = feed.staleness()
-  await until(() => {
-    const current = feed.staleness()
-    const isNewer = current < previous
-    previous = current
-    return isNewer
-  })
-}
 
 t.test('a lost notification is found by the next read', async t => {
   const { connectionString, pool } = await createDatabase(t)
@@ -163,7 +125,7 @@ t.test('garbage on the channel is logged and survived', async t => {
   await feed.start()
   const [pid] = await backends(pool)
   const garbage = ['', 'x', 'null', '[]', '{}', '"logout"', '{"sid":1}', '{"sid":"a","sub":"b","reason":"logout","revokedAt":"now"}',
-    '{"sid":"a","sub":"b","reason":"logout","revokedAt":1e999}', '['.repeat(7000), '\u0001\u202e💥']
+    '{"sid":"a","sub":"b","reason":"logout","revokedAt":1e999}', '['.repeat(7000), JSON.stringify({ sid: 'x'.repeat(65), sub: 'b', reason: 'logout', revokedAt: 1 }), '\u0001\u202e💥']
   for (const payload of garbage) await pool.query('select pg_notify($1, $2)', ['revocations', payload])
   const sid = await revoke(pool)
   await until(() => revocations.has(sid))
@@ -185,7 +147,7 @@ t.test('a reason of a newer version ends the session by both ways', async t => {
 t.test('while the server is out of reach staleness grows; afterwards nothing is missing', async t => {
   const { connectionString, pool } = await createDatabase(t)
   const proxy = await createProxy(t, connectionString)
-  const { feed, revocations, logged } = createFeed(t, proxy.url, 3000)
+  const { feed, revocations, logged } = createFeed(t, proxy.url, { maxStalenessMs: 3000 })
   await feed.start()
   t.equal(feed.isStale(), false)
   proxy.state.accepts = false
@@ -203,7 +165,7 @@ t.test('while the server is out of reach staleness grows; afterwards nothing is 
 t.test('a server that stops answering on an open connection is noticed', async t => {
   const { connectionString, pool } = await createDatabase(t)
   const proxy = await createProxy(t, connectionString)
-  const { feed, revocations } = createFeed(t, proxy.url, 3000)
+  const { feed, revocations } = createFeed(t, proxy.url, { maxStalenessMs: 3000 })
   await feed.start()
   proxy.state.stalled = true
   const sid = await revoke(pool)
