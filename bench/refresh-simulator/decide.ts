@@ -7,6 +7,8 @@ export type Outcome = 'rotate' | 'replay' | 'heal' | 'late_rotate' | 'revoked' |
 /** What one session's row knows. Times are milliseconds. */
 export interface SessionState {
   readonly generation: number
+  /** The generation that was presented at the last rotation. */
+  readonly rotatedFrom: number
   readonly confirmedGeneration: number
   readonly rotatedAt: number
   readonly replays: number
@@ -24,7 +26,7 @@ const FAILOVER_MARGIN = 3
 
 /** A session that was just made. */
 export function newSession (now: number, { idleLifetimeMs }: Limits = DEFAULT_LIMITS): SessionState {
-  return { generation: 0, confirmedGeneration: 0, rotatedAt: now, replays: 0, expiresAt: now + 30 * DAY_MS, idleExpiresAt: now + idleLifetimeMs, revoked: false }
+  return { generation: 0, rotatedFrom: 0, confirmedGeneration: 0, rotatedAt: now, replays: 0, expiresAt: now + 30 * DAY_MS, idleExpiresAt: now + idleLifetimeMs, revoked: false }
 }
 
 /** What presenting a refresh token of `presented` at `now` means, and the session afterwards. */
@@ -33,9 +35,9 @@ export function decide (session: SessionState, presented: number, now: number, l
   switch (outcome) {
     case 'rotate':
     case 'late_rotate':
-      return { outcome, session: advance(session, session.generation + 1, now, limits) }
+      return { outcome, session: advance(session, presented, session.generation + 1, now, limits) }
     case 'heal':
-      return { outcome, session: advance(session, presented + 1, now, limits) }
+      return { outcome, session: advance(session, presented, presented + 1, now, limits) }
     case 'replay':
       return { outcome, session: { ...session, replays: session.replays + 1 } }
     case 'theft':
@@ -56,14 +58,13 @@ function judge (session: SessionState, presented: number, now: number, { replayW
   const { generation, confirmedGeneration, rotatedAt, expiresAt, idleExpiresAt } = session
   if (session.revoked) return 'revoked'
   if (now >= expiresAt || now >= idleExpiresAt) return 'expired'
-  const isNewest = presented === generation || presented === generation - 1
-  if (generation > 0 && isNewest && now < rotatedAt + replayWindowMs) return 'replay'
+  if (generation > 0 && presented >= session.rotatedFrom && presented <= generation && now < rotatedAt + replayWindowMs) return 'replay'
   if (presented === generation) return 'rotate'
   if (presented > generation + FAILOVER_MARGIN) return 'state_lost'
   if (presented > generation) return 'heal'
   return presented >= confirmedGeneration ? 'late_rotate' : 'theft'
 }
 
-function advance (session: SessionState, generation: number, now: number, { idleLifetimeMs }: Limits): SessionState {
-  return { ...session, generation, rotatedAt: now, replays: 0, idleExpiresAt: Math.min(now + idleLifetimeMs, session.expiresAt) }
+function advance (session: SessionState, rotatedFrom: number, generation: number, now: number, { idleLifetimeMs }: Limits): SessionState {
+  return { ...session, generation, rotatedFrom, rotatedAt: now, replays: 0, idleExpiresAt: Math.min(now + idleLifetimeMs, session.expiresAt) }
 }

@@ -23,10 +23,13 @@ t.test('bad input', async t => {
   const { app, logged } = await startApi(t)
 
   t.test('every naughty string in every place is refused, in form', async t => {
+    const { accessToken } = await login(app)
     const places: Record<string, (text: string) => InjectOptions | undefined> = {
       username: text => post('login', { username: text, password: 'wrong' }),
       password: text => post('login', { username: 'testuser', password: text }),
       'name of a field': text => post('login', { username: 'testuser', password: 'password123', [text]: text }),
+      'password of a reauthentication': text => post('reauthenticate', { password: text }, { authorization: `Bearer ${accessToken}` }),
+      'session id': text => ({ method: 'DELETE', url: `/api/sessions/${encodeURIComponent(text)}`, headers: { authorization: `Bearer ${accessToken}` } }),
       everywhere: text => post('logout', { everywhere: text }),
       'body of login': text => raw('login', text),
       'body of refresh': text => post('refresh', text),

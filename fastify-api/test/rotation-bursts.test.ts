@@ -6,13 +6,9 @@ const ROUNDS = Number(process.env['BURST_ROUNDS'] ?? 40)
 
 t.test('64 refreshes with one token over two APIs: one rotation, one successor, nobody is signed out', async t => {
   const { urls, database: { pool } } = await listenTwice(t)
+  const tokens = ['first', 'current', 'late'] as const
   for (let round = 0; round < ROUNDS; round++) {
-    const which = round % 2 === 0 ? 'first' : 'current'
+    const which = tokens[round % tokens.length]!
     t.strictSame(faultsOf(await playBurst(urls, pool, which)), [], `round ${round}, ${which} token`)
   }
-})
-
-t.test('the same with an old token whose successor never arrived', async t => {
-  const { urls, database: { pool } } = await listenTwice(t)
-  t.strictSame(faultsOf(await playBurst(urls, pool, 'late')), [], { todo: 'each request gets a token of its own; which one the browser keeps is chance' })
 })

@@ -31,6 +31,9 @@ t.test('no password, token or cookie reaches the log, at any level and whatever 
     [400, 'POST', '/api/refresh', { cookie: `refreshToken=${cookie}; refreshToken=${rotated.cookie}` }, undefined],
     [401, 'GET', '/api/me?access_token=canary-query', { authorization: 'Bearer canary-bearer' }, undefined],
     [401, 'GET', '/api/me', { authorization: `Bearer ${accessToken}x` }, undefined],
+    [401, 'POST', '/api/reauthenticate', { authorization: `Bearer ${rotated.accessToken}` }, JSON.stringify({ password: 'canary-wrong-password' })],
+    [204, 'POST', '/api/reauthenticate', { authorization: `Bearer ${rotated.accessToken}` }, JSON.stringify({ password })],
+    [404, 'DELETE', '/api/sessions/canary-query?token=canary-query', { authorization: `Bearer ${rotated.accessToken}` }, undefined],
     [404, 'GET', '/api/nothing?token=canary-query', {}, undefined],
     [400, 'GET', '/api/%zz?token=canary-query', {}, undefined],
     [405, 'DELETE', '/api/login?token=canary-query', { cookie: `refreshToken=${cookie}` }, undefined]
@@ -47,7 +50,7 @@ t.test('no password, token or cookie reaches the log, at any level and whatever 
 
   const output = server.output()
   const events = output.trimEnd().split('\n').map(line => JSON.parse(line))
-  for (const event of ['login.succeeded', 'login.failed', 'refresh.refused', 'session.theft']) t.ok(events.some(line => line.event === event), event)
+  for (const event of ['login.succeeded', 'login.failed', 'reauthentication.failed', 'reauthentication.succeeded', 'refresh.refused', 'session.theft']) t.ok(events.some(line => line.event === event), event)
   t.ok(events.filter(({ msg }) => msg === 'request failed').length >= 2)
   t.ok(secrets.size >= 12)
   // Neither as text, nor decoded or encoded, nor as the bytes of a Buffer.

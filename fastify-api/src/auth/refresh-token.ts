@@ -10,6 +10,8 @@ import type { PepperFile, Peppers } from './peppers.js'
 const FORMAT = 1
 const SIGNED_BYTES = 54
 const TOTAL_BYTES = 86
+/** What PostgreSQL's integer holds, with room for the rotations of a fail-over. */
+const MAXIMUM_GENERATION = 2 ** 31 - 16
 const TEXT_FORM = /^[A-Za-z0-9_-]{115}$/
 
 export interface RefreshToken {
@@ -51,6 +53,7 @@ export function decodeRefreshToken (peppers: Peppers, text: string): RefreshToke
   if (bytes[0] !== FORMAT || bytes.toString('base64url') !== text) return undefined
   const mac = authenticate(peppers, bytes)
   if (mac === undefined || !timingSafeEqual(mac, bytes.subarray(SIGNED_BYTES))) return undefined
+  if (bytes.readUInt32BE(18) > MAXIMUM_GENERATION) return undefined
   return {
     sessionId: formatUuid(bytes.toString('hex', 2, 18)),
     generation: bytes.readUInt32BE(18),

@@ -39,9 +39,10 @@ export interface RotatedSession {
 const ROTATE = `
 with decided as (
   update sessions s
-     set (outcome, generation, rotated_at, replays, idle_expires_at, revoked_at, revoke_reason) = (
+     set (outcome, generation, rotated_from, rotated_at, replays, idle_expires_at, revoked_at, revoke_reason) = (
        select d.outcome,
               case when d.outcome = 'heal' then $3::int + 1 when d.advances then s.generation + 1 else s.generation end,
+              case when d.advances then $3::int else s.rotated_from end,
               case when d.advances then d.at else s.rotated_at end,
               case when d.advances then 0 when d.outcome = 'replay' then s.replays + 1 else s.replays end,
               case when d.advances then least(d.at + $5::float8 * interval '1 millisecond', s.expires_at) else s.idle_expires_at end,
@@ -52,7 +53,7 @@ with decided as (
                       lateral (select case
                         when s.revoked_at is not null then 'revoked'
                         when c.at >= s.expires_at or c.at >= s.idle_expires_at then 'expired'
-                        when s.generation > 0 and $3::int in (s.generation, s.generation - 1)
+                        when s.generation > 0 and $3::int between s.rotated_from and s.generation
                              and c.at < s.rotated_at + $4::float8 * interval '1 millisecond' then 'replay'
                         when $3::int = s.generation then 'rotate'
                         when $3::int > s.generation + 3 then 'state_lost'
