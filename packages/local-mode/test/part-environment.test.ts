@@ -65,6 +65,20 @@ t.test('an address to listen on belongs to the DATABASE_URL beside it', async t 
   t.match(environmentsOf({ ...env, DATABASE_URL: 'postgres://pooler@db/auth' }).ws, env)
 })
 
+t.test('metrics: three ports in a row, because the parts share a machine', async t => {
+  const { api, worker, ws } = environmentsOf({ METRICS_PORT: '9300' })
+  t.same([api, worker, ws].map(env => env['METRICS_PORT']), ['9300', '9301', '9302'])
+  for (const env of Object.values(environmentsOf({}))) t.notOk('METRICS_PORT' in env)
+  t.throws(() => loadLocalModeSettings({ METRICS_PORT: '2999' }), { name: 'StartupError', message: /METRICS_PORT/ })
+  t.throws(() => loadLocalModeSettings({ METRICS_PORT: '65534' }), { name: 'StartupError', message: /METRICS_PORT/ })
+})
+
+t.test('the worker has no use for Redis and gets no password of it', async t => {
+  const { api, worker, ws } = environmentsOf({ REDIS_URL: 'redis://:secret@db:6379' })
+  for (const env of [api, ws]) t.equal(env['REDIS_URL'], 'redis://:secret@db:6379')
+  t.notOk('REDIS_URL' in worker)
+})
+
 t.test('folders start at the project folder; mistakes are listed at once and never shown', async t => {
   const settings = loadLocalModeSettings({ DATA_DIR: 'some/data', KEYS_DIR: '/keys' })
   t.match(settings, { DATA_DIR: `${PROJECT_FOLDER}/some/data`, KEYS_DIR: '/keys', API_PORT: 3000, WS_PORT: 3001, HOST: '127.0.0.1' })

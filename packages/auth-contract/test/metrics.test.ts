@@ -1,0 +1,81 @@
+import { createServer, type AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import t from 'tap'
+import { createMeter } from '../src/meter.js'
+import { startMetricsServer } from '../src/metrics-server.js'
+import { measureRevocations } from '../src/revocation-metrics.js'
+import { RevocationSet } from '../src/revocation-set.js'
+
+const NOW = 1_800_000_000_000
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+t.test('without a port nothing is measured and nothing listens', async t => {
+  const meter = await createMeter(undefined)
+  meter.counter({ name: 'c_total', help: 'c' })()
+  meter.histogram({ name: 'h', help: 'h', buckets: [1] })(1)
+  meter.gauge({ name: 'g', help: 'g' }, () => 1)
+  t.equal((await meter.render()).text, '')
+  await (await startMetricsServer({ meter, host: '127.0.0.1', port: undefined })).close()
+})
+
+t.test('GET /metrics answers with everything measured, and with the process itself', async t => {
+  const port = await freePort()
+  const meter = await createMeter(port)
+  const count = meter.counter({ name: 'things_total', help: 'Things', label: 'kind' })
+  count('one')
+  count('one')
+  meter.gauge({ name: 'level', help: 'Level' }, () => 7)
+  const server = await startMetricsServer({ meter, host: '127.0.0.1', port })
+  t.teardown(() => server.close())
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`)
+  const text = await response.text()
+  t.equal(response.status, 200)
+  t.match(response.headers.get('content-type'), /^text\/plain; version=0\.0\.4/)
+  for (const line of [/^things_total\{kind="one"\} 2$/m, /^level 7$/m, /^process_cpu_seconds_total /m, /^nodejs_eventloop_lag_seconds /m]) t.match(text, line)
+  t.equal((await fetch(`http://127.0.0.1:${port}/metrics?x=1`)).status, 200)
+  t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404)
+  t.equal((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST', body: 'x' })).status, 404)
+})
+
+t.test('two processes in one, as in tests, do not share what they measure', async t => {
+  const [a, b] = [await createMeter(1), await createMeter(1)]
+  a.counter({ name: 'x_total', help: 'x' })()
+  b.counter({ name: 'x_total', help: 'x' })
+  t.match((await a.render()).text, /^x_total 1$/m)
+  t.match((await b.render()).text, /^x_total 0$/m)
+})
+
+t.test('a port that is taken is one sentence', async t => {
+  const squatter = createServer().listen(0, '127.0.0.1')
+  await once(squatter, 'listening')
+  t.teardown(() => squatter.close())
+  const { port } = squatter.address() as AddressInfo
+  await t.rejects(startMetricsServer({ meter: await createMeter(port), host: '127.0.0.1', port }), { name: 'StartupError', message: /^METRICS_PORT: cannot listen on 127\.0\.0\.1:\d+ \(EADDRINUSE\)$/ })
+})
+
+t.test('the propagation of revocations: news only, by the way they came', async t => {
+  const revocations = new RevocationSet({ accessTokenLifetimeMs: 900_000, now: () => NOW })
+  const meter = await createMeter(1)
+  measureRevocations(meter, { revocations, feed: { staleness: () => 1500 } }, () => NOW)
+  const ended = (sid: string, agoMs: number) => ({ sid, sub: 'user', reason: 'logout' as const, revokedAt: NOW - agoMs })
+  revocations.apply(ended('before', 600_000), 'start')
+  revocations.apply(ended('a', 20), 'notify')
+  revocations.apply(ended('a', 20), 'read')
+  revocations.apply(ended('b', 1900), 'read')
+  revocations.apply(ended('c', -50), 'redis')
+  revocations.apply(ended('d', 0))
+  const { text } = await meter.render()
+  const counts = Object.fromEntries([...text.matchAll(/^revocation_propagation_seconds_count\{carrier="(\w+)"\} (\d+)$/gm)].map(([, path, count]) => [path, Number(count)]))
+  t.strictSame(counts, { notify: 1, read: 1, redis: 1, local: 1 })
+  t.match(text, /^revocation_propagation_seconds_sum\{carrier="notify"\} 0\.02$/m)
+  t.match(text, /^revocation_propagation_seconds_sum\{carrier="redis"\} 0$/m)
+  t.match(text, /^revocation_feed_staleness_seconds 1\.5$/m)
+})
