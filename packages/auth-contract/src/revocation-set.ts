@@ -1,6 +1,6 @@
 import type { Revocation } from './revocation.js'
 
-// Covers the tolerance for a future iat and the difference between two clocks.
+// Covers the tolerance for a future iat.
 const SLACK_MS = 120_000
 
 /** How this process learned of an ended session. `start`: it had ended before this process looked for the first time. */
@@ -11,21 +11,23 @@ export type RevocationListener = (revocation: Revocation, path: RevocationPath) 
 export interface RevocationSetOptions {
   /** Longest life of an access token in milliseconds: what a revocation can still matter for. */
   accessTokenLifetimeMs: number
+  /** Milliseconds of a clock that only goes forward. */
   now?: () => number
 }
 
 /**
  * The ended sessions that a living access token could still name. Every API and socket process holds one; reading
  * it costs a Map lookup, so no request pays for revocation. Fed by a revocation feed; applying a row twice is
- * harmless, so neither lost nor repeated nor reordered messages matter.
+ * harmless, so neither lost nor repeated nor reordered messages matter. How long one is kept counts from when this
+ * process learned of it: the database's clock may differ from this machine's, and must not make it forget early.
  */
 export class RevocationSet {
-  readonly #bySessionId = new Map<string, Revocation>()
+  readonly #bySessionId = new Map<string, { revocation: Revocation, learnedAt: number }>()
   readonly #listeners = new Set<RevocationListener>()
   readonly #horizonMs: number
   readonly #now: () => number
 
-  constructor ({ accessTokenLifetimeMs, now = Date.now }: RevocationSetOptions) {
+  constructor ({ accessTokenLifetimeMs, now = () => performance.now() }: RevocationSetOptions) {
     this.#horizonMs = accessTokenLifetimeMs + SLACK_MS
     this.#now = now
   }
@@ -34,14 +36,12 @@ export class RevocationSet {
 
   has (sessionId: string): boolean { return this.#bySessionId.has(sessionId) }
 
-  get (sessionId: string): Revocation | undefined { return this.#bySessionId.get(sessionId) }
+  get (sessionId: string): Revocation | undefined { return this.#bySessionId.get(sessionId)?.revocation }
 
   /** Adds one ended session and tells the listeners, in this tick, unless it was known already. */
   apply (revocation: Revocation, path: RevocationPath = 'local'): void {
-    const now = this.#now()
-    if (this.#bySessionId.has(revocation.sid) || revocation.revokedAt < now - this.#horizonMs) return
-    // An instant far ahead, from a clock that was wrong, would keep prune from ever getting past it.
-    this.#bySessionId.set(revocation.sid, revocation.revokedAt > now ? { ...revocation, revokedAt: now } : revocation)
+    if (this.#bySessionId.has(revocation.sid)) return
+    this.#bySessionId.set(revocation.sid, { revocation, learnedAt: this.#now() })
     for (const listener of this.#listeners) listener(revocation, path)
   }
 
@@ -51,11 +51,11 @@ export class RevocationSet {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Forgets what no living access token can name any more. Rows are roughly in order of time, so this ends early. */
+  /** Forgets what no living access token can name any more. The Map keeps the order of learning, so this ends early. */
   prune (): void {
     const oldest = this.#now() - this.#horizonMs
-    for (const [sessionId, { revokedAt }] of this.#bySessionId) {
-      if (revokedAt >= oldest) break
+    for (const [sessionId, { learnedAt }] of this.#bySessionId) {
+      if (learnedAt >= oldest) break
       this.#bySessionId.delete(sessionId)
     }
   }
