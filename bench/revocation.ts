@@ -19,7 +19,6 @@ const WARM_UP_ROUNDS = 10
 const ROUNDS_WITH_LOSS = 10
 const AIM_MS = 50
 const AIM_WITH_LOSS_MS = 3000
-const DATABASE = 'auth'
 
 type Teardown = { teardown: (handler?: () => unknown) => void }
 interface Round { refusedAfterMs: number, closedAfterMs: number }
@@ -28,7 +27,7 @@ interface Scene { cluster: Cluster, loseMessages: () => Promise<unknown> }
 await withTeardown(main)
 
 async function main (t: Teardown): Promise<void> {
-  const postgres = await startDatabase(t)
+  const createDatabase = await startPostgres(t)
   console.log(`Node.js ${process.version}, ${process.platform}-${process.arch}, ${cpus().length} cores, ${new Date().toISOString().slice(0, 10)}`)
   console.log(`${ROUNDS} rounds: two APIs, two socket servers, one PostgreSQL, all on this machine`)
   const rows: Record<string, unknown> = {}
@@ -39,7 +38,7 @@ async function main (t: Teardown): Promise<void> {
     }
     await withTeardown(async own => {
       progress(`${carrier}: starting`)
-      const { cluster, loseMessages } = await startScene(own, carrier, postgres)
+      const { cluster, loseMessages } = await startScene(own, carrier, await createDatabase(own, carrier))
       await runRounds(cluster, WARM_UP_ROUNDS)
       progress(`${carrier}: ${ROUNDS} rounds`)
       addRows(rows, carrier, await runRounds(cluster, ROUNDS), AIM_MS)
@@ -47,24 +46,25 @@ async function main (t: Teardown): Promise<void> {
       progress(`${carrier}: ${ROUNDS_WITH_LOSS} rounds with the message lost`)
       addRows(rows, `${carrier}, message lost`, await runRounds(cluster, ROUNDS_WITH_LOSS), AIM_WITH_LOSS_MS)
     })
-    await postgres.admin.query('alter table revocations enable trigger notify_revocation')
   }
   console.table(rows)
 }
 
 interface Database { url: (role: 'api' | 'ws') => string, admin: pg.Pool }
 
-async function startDatabase (t: Teardown): Promise<Database> {
+/** @returns how to get a migrated database of a name */
+async function startPostgres (t: Teardown): Promise<(t: Teardown, name: string) => Promise<Database>> {
   const folder = mkdtempSync(path.join(tmpdir(), 'fastify-uws-auth-bench-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const { stop, adminUrl, port, credentials } = await startEmbeddedPostgres({ dataDir: folder })
   t.teardown(stop)
-  await prepareDatabase(adminUrl, DATABASE, credentials)
-  await migrate(connectionString(credentials, 'auth_owner', port, DATABASE))
-  const admin = new pg.Pool({ connectionString: connectionString(credentials, 'postgres', port, DATABASE), max: 1 })
-  admin.on('error', () => {})                         // PostgreSQL may be faster than the goodbye of a connection
-  t.teardown(() => admin.end())
-  return { url: role => connectionString(credentials, role, port, DATABASE), admin }
+  return async (t, name) => {
+    await prepareDatabase(adminUrl, name, credentials)
+    await migrate(connectionString(credentials, 'auth_owner', port, name))
+    const admin = new pg.Pool({ connectionString: connectionString(credentials, 'postgres', port, name), max: 1 })
+    t.teardown(() => admin.end())
+    return { url: role => connectionString(credentials, role, port, name), admin }
+  }
 }
 
 async function startScene (t: Teardown, carrier: 'notify' | 'redis', { url, admin }: Database): Promise<Scene> {
