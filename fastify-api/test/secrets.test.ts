@@ -33,7 +33,7 @@ t.test('no password, token or cookie reaches the log, at any level and whatever 
     [401, 'GET', '/api/me', { authorization: `Bearer ${accessToken}x` }, undefined],
     [401, 'POST', '/api/reauthenticate', { authorization: `Bearer ${rotated.accessToken}` }, JSON.stringify({ password: 'canary-wrong-password' })],
     [204, 'POST', '/api/reauthenticate', { authorization: `Bearer ${rotated.accessToken}` }, JSON.stringify({ password })],
-    [404, 'DELETE', '/api/sessions/canary-query?token=canary-query', { authorization: `Bearer ${rotated.accessToken}` }, undefined],
+    [404, 'DELETE', '/api/sessions/x?token=canary-query', { authorization: `Bearer ${rotated.accessToken}` }, undefined],
     [404, 'GET', '/api/nothing?token=canary-query', {}, undefined],
     [400, 'GET', '/api/%zz?token=canary-query', {}, undefined],
     [405, 'DELETE', '/api/login?token=canary-query', { cookie: `refreshToken=${cookie}` }, undefined]
