@@ -33,6 +33,7 @@ export class RedisCarrier implements RevocationCarrier {
       commandTimeout: ANSWER_WITHIN_MS,
       socketTimeout: ANSWER_WITHIN_MS,                // only while an answer is due, hence the pings
       enableOfflineQueue: false,
+      enableReadyCheck: false,                        // a channel works while Redis loads, and INFO would need a right
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,                         // we do it, because we have to know when it is done

@@ -25,8 +25,8 @@ export class RevocationAnnouncer {
     }
   }
 
-  /** For a session that somebody else has ended, and told the others: only this process may not know it yet. */
+  /** For a session whose refresh token was refused: whoever ended it has told the others, only this process may not know. */
   learn (revocation: Revocation): void {
-    this.#revocations.apply(revocation, 'local')
+    this.#revocations.apply(revocation, 'refresh')
   }
 }

@@ -1,6 +1,8 @@
 import type { Meter } from './meter.js'
 import type { RevocationFeed } from './revocation-feed.js'
-import type { RevocationSet } from './revocation-set.js'
+import type { RevocationPath, RevocationSet } from './revocation-set.js'
+
+const NO_NEWS: readonly RevocationPath[] = ['start', 'refresh']
 
 export interface MeasuredRevocations {
   revocations: RevocationSet
@@ -16,8 +18,7 @@ export function measureRevocations (meter: Meter, { revocations, feed }: Measure
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
   })
   revocations.onRevoked(({ revokedAt }, path) => {
-    // What had ended before this process started is no news.
-    if (path !== 'start') observePropagation(Math.max(0, now() - revokedAt) / 1000, path)
+    if (!NO_NEWS.includes(path)) observePropagation(Math.max(0, now() - revokedAt) / 1000, path)
   })
   meter.gauge({ name: 'revocation_feed_staleness_seconds', help: 'Since the last successful read of the ended sessions' }, () => feed.staleness() / 1000)
 }

@@ -3,8 +3,11 @@ import type { Revocation } from './revocation.js'
 // Covers the tolerance for a future iat.
 const SLACK_MS = 120_000
 
-/** How this process learned of an ended session. `start`: it had ended before this process looked for the first time. */
-export type RevocationPath = 'local' | 'notify' | 'redis' | 'read' | 'start'
+/**
+ * How this process learned of an ended session. Two are no news: `start`, it had ended before this process looked for the
+ * first time, and `refresh`, a refresh token was refused because its session had ended, perhaps long ago.
+ */
+export type RevocationPath = 'local' | 'notify' | 'redis' | 'read' | 'start' | 'refresh'
 
 export type RevocationListener = (revocation: Revocation, path: RevocationPath) => void
 

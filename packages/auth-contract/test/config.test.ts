@@ -94,6 +94,17 @@ t.test('loading changes neither the schema nor the environment, and works again'
   t.end()
 })
 
+t.test('the address of Redis is one, and is never in the message', t => {
+  const Redis = Type.Object({ REDIS_URL: SharedSettings.REDIS_URL, METRICS_PORT: SharedSettings.METRICS_PORT })
+  for (const REDIS_URL of ['redis://localhost', 'redis://user:password@redis:6379/0', 'rediss://[::1]:6380', undefined]) {
+    t.equal(loadConfig(Redis, { REDIS_URL }).REDIS_URL, REDIS_URL)
+  }
+  for (const REDIS_URL of ['localhost:6379', 'http://redis', 'hunter2', '/tmp/redis.sock', 'redis//x']) {
+    t.throws(() => loadConfig(Redis, { REDIS_URL }), { name: 'StartupError', message: /^REDIS_URL must be a URL such as redis:(?!.*hunter2)/ }, REDIS_URL)
+  }
+  t.end()
+})
+
 t.test('the settings every process shares have defaults that fit a laptop', t => {
   t.strictSame(loadConfig(Type.Object({ ...SharedSettings }), {}), {
     HOST: '127.0.0.1',

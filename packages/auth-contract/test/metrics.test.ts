@@ -67,6 +67,7 @@ t.test('the propagation of revocations: news only, by the way they came', async 
   measureRevocations(meter, { revocations, feed: { staleness: () => 1500 } }, () => NOW)
   const ended = (sid: string, agoMs: number) => ({ sid, sub: 'user', reason: 'logout' as const, revokedAt: NOW - agoMs })
   revocations.apply(ended('before', 600_000), 'start')
+  revocations.apply(ended('refused', 600_000_000), 'refresh')
   revocations.apply(ended('a', 20), 'notify')
   revocations.apply(ended('a', 20), 'read')
   revocations.apply(ended('b', 1900), 'read')

@@ -186,6 +186,21 @@ t.test('Redis as the carrier', { skip: REDIS_MISSING }, async t => {
     t.equal(logged.filter(line => line.includes('NOPERM')).length, 1)
   })
 
+  t.test('the rights that SECURITY.md names are enough', async t => {
+    const { connectionString } = await createDatabase(t)
+    const redis = await createRedis(t)
+    await redis.command('acl', 'setuser', 'ws', 'on', '>pw', 'resetchannels', '&revocations', '-@all', '+@connection', '+subscribe')
+    await redis.command('acl', 'setuser', 'api', 'on', '>pw', 'resetchannels', '&revocations', '-@all', '+@connection', '+subscribe', '+publish')
+    const { feed, revocations, logged } = redisFeed(t, connectionString, redis.url.replace('//', '//ws:pw@'))
+    const other = createOther(t, redis.url.replace('//', '//api:pw@'))
+    await feed.start()
+    await until(async () => await listeners(redis) === 2)
+    const news = unwritten()
+    other.announcer.announce([news])
+    await until(() => revocations.has(news.sid))
+    t.strictSame([...logged, ...other.logged], [])
+  })
+
   t.test('close() ends the connection, at any moment and twice', async t => {
     const { connectionString } = await createDatabase(t)
     const redis = await createRedis(t)
