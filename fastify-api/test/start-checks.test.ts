@@ -36,7 +36,7 @@ t.test('before the API starts it refuses', async t => {
     await refuses(t, {
       DATABASE_URL: SECRET, PORT: SECRET, ACCESS_TOKEN_EXPIRY: SECRET, SESSION_MAX_AGE: '900d', BCRYPT_COST: '99', PASSWORD_HASH: SECRET, SEED_DEMO_USER: SECRET, LOG_LEVEL: SECRET
     }, [
-      /^LOG_LEVEL must be one of fatal, /, /^PORT must be integer/, /^DATABASE_URL must be a URL/, /^ACCESS_TOKEN_EXPIRY must be a duration/,
+      /^LOG_LEVEL must be one of fatal, /, /^PORT must be integer/, /^DATABASE_URL must be a connection string/, /^ACCESS_TOKEN_EXPIRY must be a duration/,
       /^SESSION_MAX_AGE must be between 10s and 400d/, /^PASSWORD_HASH must be one of bcrypt, argon2id/, /^BCRYPT_COST must be <= 15/, /^SEED_DEMO_USER must be boolean/
     ])
     await refuses(t, { DATABASE_URL: '' }, [/^DATABASE_URL is not set/])
