@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { startEmbeddedPostgres } from '../packages/local-mode/src/embedded-postgres.js'
@@ -23,9 +23,15 @@ t.test('a DATABASE_URL that leads nowhere is one sentence without the password',
   t.notMatch(failure.message, 'secret')
 })
 
+t.test('bad settings of all parts are told before anything is started', async t => {
+  const place = await createPlace(t)
+  await t.rejects(startLocalMode(t, { BCRYPT_COST: '99', WS_MESSAGE_RATE: 'x' }, place), { message: /start: BCRYPT_COST must [^]*WS_MESSAGE_RATE must / })
+  t.notOk(existsSync(place.dataDir))
+})
+
 t.test('a part that cannot start ends everything with its own reason', async t => {
   const place = await createPlace(t)
-  await t.rejects(startLocalMode(t, { BCRYPT_COST: '99' }, place), { message: /api +\| fastify-api: BCRYPT_COST[^]*start: api ended while starting/ })
+  await t.rejects(startLocalMode(t, { PRIVATE_KEY_PATH: '/nowhere/private.pem' }, place), { message: /api +\| fastify-api: PRIVATE_KEY_PATH[^]*start: api ended while starting/ })
   t.same(readdirSync(place.dataDir).sort(), ['credentials.json', 'postgres'], 'the locks are gone')
   t.notOk(readdirSync(path.join(place.dataDir, 'postgres')).includes('postmaster.pid'), 'PostgreSQL has stopped')
 })

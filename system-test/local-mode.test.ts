@@ -61,7 +61,7 @@ t.test('when the supervisor is killed nothing outlives it, and the next start re
 
 t.test('DATABASE_URL replaces the embedded PostgreSQL', async t => {
   const { connectionString } = await createDatabase(t)
-  const running = await startLocalMode(t, { DATABASE_URL: connectionString })
+  const running = await startLocalMode(t, { DATABASE_URL: connectionString, SEED_DEMO_USER: 'true' })
   t.equal(running.partPid('postgres'), undefined)
   t.equal(await logIn(running), 200)
   t.equal(await running.stop(), 0)

@@ -153,7 +153,7 @@ function sendAnswer (res: HttpResponse, { status, headers, body }: HttpAnswer, h
     res.writeStatus(status)
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value)
     if (!headersOnly) return res.end(body, true)
-    // Given a length, endWithoutBody waits for a body of it, and the library ends the process.
-    return res.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody(undefined, true)
+    // Given an argument, endWithoutBody waits for a body of it, and the library ends the process.
+    return res.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody()
   })
 }
