@@ -10,6 +10,8 @@ const ALL = [PRIVATE, PUBLIC, ...Object.values(PEPPERS)]
 // A new key is published this long before it signs; the API waits as long.
 const PUBLICATION_MS = 60_000
 const HIGHEST_PEPPER_VERSION = 255
+// The minute of publication, the longest life an access token can be given, and a minute for differences between clocks.
+const LONGEST_OVERLAP_MS = 62 * 60_000
 
 /** Makes every file. Refuses when one of them is there: a pepper that is lost cannot be made again. */
 export function createAll (folder, bits) {
@@ -47,13 +49,18 @@ export function dropKey (folder, kid) {
   const publicEntries = readBundle(path.join(folder, PUBLIC))
   const privateEntries = readBundle(path.join(folder, PRIVATE))
   if (![...publicEntries, ...privateEntries].some(entry => entry.kid === kid)) throw new KeyFileError(`no key ${kid} in ${folder}; there are ${publicEntries.map(entry => entry.kid).join(', ')}`)
-  const publicLeft = publicEntries.filter(entry => entry.kid !== kid)
+  // A retired key is told by the one after it; it leaves too, or it would be good again without its successor.
+  const publicLeft = publicEntries.filter((entry, index) => entry.kid !== kid && !isRetired(publicEntries[index + 1]))
   const privateLeft = privateEntries.filter(entry => entry.kid !== kid)
   if (publicLeft.length === 0 || privateLeft.length === 0) throw new KeyFileError(`${kid} is the only key that signs; add another with --rotate first`)
   // Nothing may be signed with a key that verifiers have forgotten.
   writePrivate(folder, privateLeft)
   writePublic(folder, publicLeft)
   return `Removed the key ${kid}.\nRunning servers forget it within seconds, and access tokens signed with it stop working then.\n`
+}
+
+function isRetired (successor) {
+  return successor !== undefined && successor.created.getTime() + LONGEST_OVERLAP_MS < Date.now()
 }
 
 /** Adds the next version of a pepper, the first when there is no file. */

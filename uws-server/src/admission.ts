@@ -23,16 +23,19 @@ export interface RevocationState {
   revocations: Pick<RevocationSet, 'get'>
   /** True when this process may not know of sessions that ended. */
   isStale: () => boolean
+  /** False for a key that was dropped while something signed with it was being verified. */
+  knowsKey: (keyId: string) => boolean
 }
 
 /**
  * Decides about a verified access token. Call it after the last await and put the socket into the registry in the
  * same tick: then no revocation fits in between.
  */
-export function admit (verification: Verification, { revocations, isStale }: RevocationState): Admission {
+export function admit (verification: Verification, { revocations, isStale, knowsKey }: RevocationState): Admission {
   if (verification.kind === 'refused') return refuse('invalid_token', CLOSE.invalidToken, 'invalid_token')
   if (verification.kind === 'expired') return refuse('invalid_token', CLOSE.tokenExpired, 'token_expired')
   if (isStale()) return refuse('temporarily_unavailable', CLOSE.tryAgainLater, 'try again later')
+  if (!knowsKey(verification.principal.keyId)) return refuse('invalid_token', CLOSE.tokenExpired, 'token_expired')
   const revocation: Revocation | undefined = revocations.get(verification.principal.sessionId)
   if (revocation) {
     const { code, name } = closeForRevocation(revocation.reason)

@@ -218,9 +218,9 @@ export class Connection implements Deadline {
 
   // As at connect: the access token, then revocation, then identity.
   #finishReauth (verification: Verification, id: string | undefined): void {
-    const { isStale, revocations, observe } = this.#services
+    const { isStale, knowsKey, revocations, observe } = this.#services
     if (isStale()) return this.#sendError('temporarily_unavailable', 'Cannot tell at the moment whether the session goes on', { retryable: true }, id)
-    if (verification.kind === 'refused') return this.#failReauth('invalid_token', 'The access token is not valid', id)
+    if (verification.kind === 'refused' || !knowsKey(verification.principal.keyId)) return this.#failReauth('invalid_token', 'The access token is not valid', id)
     const { principal } = verification
     const revocation = revocations.get(principal.sessionId)
     if (revocation && principal.sessionId === this.sessionId) return this.revoke(revocation)

@@ -40,6 +40,7 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, revo
     verify: verifyAccessToken,
     revocations,
     isStale,
+    knowsKey: keyId => keys.byKid.has(keyId),
     observe: (sessionId, generation) => confirmer.observe(sessionId, generation),
     deadlines,
     limits: messageLimits(config),

@@ -261,3 +261,12 @@ t.test('a socket that went away during a verification is left alone', async t =>
   t.strictSame(it.observed.length, 1)
   t.equal(it.connection.dueTick, -1)
 })
+
+t.test('a key that was dropped while its access token was verified renews nothing', async t => {
+  const it = new ConnectionUnderTest()
+  it.takeFrames()
+  it.reauth('r1')
+  it.droppedKeys.add('key')
+  await it.settle(renewed)
+  t.match(it.takeFrames(), [{ type: 'error', id: 'r1', payload: { code: 'invalid_token' } }])
+})

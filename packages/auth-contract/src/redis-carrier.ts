@@ -40,7 +40,7 @@ export class RedisCarrier implements RevocationCarrier {
       retryStrategy: pauseBefore
     })
     this.#client.on('error', err => this.#onAway(err))
-    this.#client.on('close', () => this.#onAway(new Error('the connection ended')))
+    this.#client.on('close', () => this.#onAway(Object.assign(new Error(), { code: 'the connection ended' })))
     this.#heartbeat = setInterval(() => this.#ping(), PING_EVERY_MS).unref()
   }
 
@@ -53,7 +53,7 @@ export class RedisCarrier implements RevocationCarrier {
   async useConnection (): Promise<void> {}
 
   publish (revocation: Revocation): void {
-    if (this.#unanswered >= MOST_UNANSWERED) return this.#onUnpublished(new Error('Redis does not answer'))
+    if (this.#unanswered >= MOST_UNANSWERED) return this.#onUnpublished(Object.assign(new Error(), { code: 'Redis does not answer' }))
     this.#unanswered += 1
     this.#client.publish(REVOCATION_CHANNEL, JSON.stringify(revocation))
       .then(() => { this.#publishingFails = false }, err => this.#onUnpublished(err))
@@ -102,7 +102,8 @@ function pauseBefore (attempt: number): number {
   return pause / 2 + Math.random() * pause / 2
 }
 
-// Never the error itself: its "command" has the arguments, of which one may be the password.
+// Never the error or its message: its "command" has the arguments, and so do the replies of some servers, of which one
+// may be the password. The first word of a reply, such as WRONGPASS, says enough.
 function reasonOf (err: NodeJS.ErrnoException): string {
-  return err.code ?? err.message
+  return err.code ?? /^[A-Z]+(?= |$)/.exec(err.message)?.[0] ?? err.name
 }

@@ -11,7 +11,7 @@ const READ_NEWER_ROWS = `
          (extract(epoch from r.revoked_at) * 1000)::float8 as "revokedAt"
     from (select clock_timestamp() as read_at) t
     left join revocations r
-      on r.revoked_at > case when $1::timestamptz is null then t.read_at - interval '1 hour'
+      on r.revoked_at > case when $1::timestamptz is null then t.read_at - interval '65 minutes'
                              else $1::timestamptz - interval '30 seconds' end
    order by r.revoked_at`
 

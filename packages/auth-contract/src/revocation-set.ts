@@ -43,8 +43,11 @@ export class RevocationSet {
 
   /** Adds one ended session and tells the listeners, in this tick, unless it was known already. */
   apply (revocation: Revocation, path: RevocationPath = 'local'): void {
-    if (this.#bySessionId.has(revocation.sid)) return
-    this.#bySessionId.set(revocation.sid, { revocation, learnedAt: this.#now() })
+    // Told again, it is kept from now on: an announcement that came too early must not make the real one expire early.
+    const known = this.#bySessionId.get(revocation.sid)
+    this.#bySessionId.delete(revocation.sid)
+    this.#bySessionId.set(revocation.sid, { revocation: known?.revocation ?? revocation, learnedAt: this.#now() })
+    if (known) return
     for (const listener of this.#listeners) listener(revocation, path)
   }
 

@@ -35,3 +35,9 @@ t.test('whatever the text, it answers', t => {
   fc.assert(fc.property(fc.array(piece).map(pieces => pieces.join('')), text => parsePemBundle(text).every(({ pem }) => text.includes(pem))))
   t.end()
 })
+
+t.test('a Created line that is no instant is a mistake, not a key that lasts for ever', t => {
+  const pem = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n'
+  t.throws(() => parsePemBundle(`Created: 2026-13-45\n${pem}`), /Created line/)
+  t.end()
+})

@@ -108,6 +108,21 @@ t.test('--drop removes one key from both files, but not the last one that signs'
   t.equal(blocks('private.pem').length, 1)
 })
 
+t.test('--drop does not bring a retired key back', async t => {
+  const { file, generate, blocks } = keyFolder(t)
+  generate('--bits', '2048')
+  const { kid } = generate('--rotate', '--bits', '2048')
+  generate('--rotate', '--bits', '2048')
+  const newest = blocks('public.pem')[2]!.pem
+  // The first two were made long ago, so the first was retired long ago.
+  const text = readFileSync(file('public.pem'), 'utf8')
+  let seen = 0
+  rmSync(file('public.pem'))
+  writeFileSync(file('public.pem'), text.replace(/Created: .+/g, line => seen++ < 2 ? `Created: 2026-01-0${seen}T00:00:00.000Z` : line))
+  t.equal(generate('--drop', kid).status, 0)
+  t.same(blocks('public.pem').map(({ pem }) => pem), [newest])
+})
+
 t.test('--rotate-pepper adds a version and keeps the ones before', async t => {
   const { file, generate, lines } = keyFolder(t)
   generate('--bits', '2048')
