@@ -1,7 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +8,7 @@ import { migrate } from '@fastify-uws-auth/fastify-api/migrations'
 import { prepareDatabase } from '@fastify-uws-auth/local-mode/database'
 import { connectionString, startEmbeddedPostgres } from '@fastify-uws-auth/local-mode/embedded-postgres'
 import pg from 'pg'
+import { findFreePort } from '../../packages/local-mode/src/ports.js'
 
 const DATABASE = 'auth'
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -54,7 +54,7 @@ function makeKeys (folder: string): NodeJS.ProcessEnv {
 }
 
 async function startApi (env: NodeJS.ProcessEnv): Promise<{ url: string, stop: () => Promise<unknown> }> {
-  const port = await freePort()
+  const port = await findFreePort()
   const child = spawn(process.execPath, [path.join(project, 'fastify-api/dist/server.js')], {
     env: { PATH: process.env['PATH'], ...env, PORT: String(port) },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc']
@@ -63,13 +63,4 @@ async function startApi (env: NodeJS.ProcessEnv): Promise<{ url: string, stop: (
   const ready = await Promise.race([once(child, 'message'), exited.then(() => undefined)])
   if (ready === undefined) throw new Error('an API did not start; build first: npm run build')
   return { url: `http://127.0.0.1:${port}`, stop: async () => { child.kill(); await exited } }
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -5,17 +5,9 @@ import { createMeter } from '../src/meter.js'
 import { startMetricsServer } from '../src/metrics-server.js'
 import { measureRevocations } from '../src/revocation-metrics.js'
 import { RevocationSet } from '../src/revocation-set.js'
+import { findFreePort } from '../../local-mode/src/ports.js'
 
 const NOW = 1_800_000_000_000
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 t.test('without a port nothing is measured and nothing listens', async t => {
   const meter = await createMeter(undefined)
@@ -27,7 +19,7 @@ t.test('without a port nothing is measured and nothing listens', async t => {
 })
 
 t.test('GET /metrics answers with everything measured, and with the process itself', async t => {
-  const port = await freePort()
+  const port = await findFreePort()
   const meter = await createMeter(port)
   const count = meter.counter({ name: 'things_total', help: 'Things', label: 'kind' })
   count('one')
