@@ -17,8 +17,8 @@ export function createApiMetrics (meter: Meter): ApiMetrics {
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300]
   })
   return {
-    loggedIn: meter.counter({ name: 'login_total', help: 'Sign-ins by password, by their result', label: 'result' }),
-    refreshed: meter.counter({ name: 'refresh_total', help: 'Refreshes by the decision on the refresh token', label: 'outcome' }),
+    loggedIn: meter.counter({ name: 'login_total', help: 'Sign-ins by password, by their result', labels: ['result'] }),
+    refreshed: meter.counter({ name: 'refresh_total', help: 'Refreshes by the decision on the refresh token', labels: ['outcome'] }),
     replayed: seconds => observeReplay(Math.max(0, seconds))
   }
 }

@@ -1,20 +1,28 @@
 /** A name of Prometheus, such as `refresh_total`, and one sentence about it. */
 export interface MetricName { name: string, help: string }
 
-/** At most one label, whose values are words of ours: never an id, an address or anything a client has sent. */
-export interface LabelledMetric extends MetricName { label?: string }
+/** Labels have values that are words of ours: never an id, an address or anything a client has sent. */
+export interface LabelledMetric extends MetricName { labels?: readonly string[] }
 
 export interface HistogramMetric extends LabelledMetric {
   /** Upper bounds, in seconds, rising. */
   buckets: number[]
 }
 
+export interface GaugeMetric extends MetricName {
+  /** At most one; then `read` gives a number for each of its values. */
+  labels?: readonly [string]
+  /** What several processes on one port have together: by default the sum. */
+  together?: 'sum' | 'max'
+}
+
 /** Takes measurements. The rest of the program does not know who reads them, or whether anybody does. */
 export interface Meter {
-  counter (metric: LabelledMetric): (value?: string) => void
-  histogram (metric: HistogramMetric): (seconds: number, value?: string) => void
+  /** @returns counts one, under the values of the labels in their order */
+  counter (metric: LabelledMetric): (...values: string[]) => void
+  histogram (metric: HistogramMetric): (seconds: number, ...values: string[]) => void
   /** @param read called whenever somebody looks */
-  gauge (metric: MetricName, read: () => number): void
+  gauge (metric: GaugeMetric, read: () => number | Record<string, number>): void
   /** Everything measured so far, in the text format of Prometheus. */
   render (): Promise<{ contentType: string, text: string }>
 }

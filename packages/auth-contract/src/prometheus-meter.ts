@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { HistogramMetric, LabelledMetric, Meter, MetricName } from './meter.js'
+import type { GaugeMetric, HistogramMetric, LabelledMetric, Meter } from './meter.js'
 
 /** The meter that Prometheus reads. No other module imports its library. */
 export class PrometheusMeter implements Meter {
@@ -9,26 +9,34 @@ export class PrometheusMeter implements Meter {
     collectDefaultMetrics({ register: this.#registry })
   }
 
-  counter ({ name, help, label }: LabelledMetric): (value?: string) => void {
-    const counter = new Counter({ name, help, labelNames: label === undefined ? [] : [label], registers: [this.#registry] })
-    return value => counter.inc(labels(label, value))
+  counter ({ name, help, labels = [] }: LabelledMetric): (...values: string[]) => void {
+    const counter = new Counter({ name, help, labelNames: [...labels], registers: [this.#registry] })
+    return (...values) => counter.labels(...values).inc()
   }
 
-  histogram ({ name, help, label, buckets }: HistogramMetric): (seconds: number, value?: string) => void {
-    const histogram = new Histogram({ name, help, labelNames: label === undefined ? [] : [label], buckets, registers: [this.#registry] })
-    return (seconds, value) => histogram.observe(labels(label, value), seconds)
+  histogram ({ name, help, labels = [], buckets }: HistogramMetric): (seconds: number, ...values: string[]) => void {
+    const histogram = new Histogram({ name, help, labelNames: [...labels], buckets, registers: [this.#registry] })
+    return (seconds, ...values) => histogram.labels(...values).observe(seconds)
   }
 
-  gauge ({ name, help }: MetricName, read: () => number): void {
+  gauge ({ name, help, labels, together = 'sum' }: GaugeMetric, read: () => number | Record<string, number>): void {
     // The registry keeps it.
-    const gauge: Gauge = new Gauge({ name, help, registers: [this.#registry], collect: () => gauge.set(read()) })
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames: labels ?? [],
+      aggregator: together,
+      registers: [this.#registry],
+      collect () {
+        const level = read()
+        if (typeof level === 'number') return gauge.set(level)
+        gauge.reset()                                 // what is not named any more is gone
+        for (const [value, number] of Object.entries(level)) gauge.labels(value).set(number)
+      }
+    })
   }
 
   async render (): Promise<{ contentType: string, text: string }> {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() }
   }
-}
-
-function labels (label: string | undefined, value: string | undefined): Record<string, string> {
-  return label === undefined || value === undefined ? {} : { [label]: value }
 }

@@ -21,7 +21,7 @@ t.test('without a port nothing is measured and nothing listens', async t => {
 t.test('GET /metrics answers with everything measured, and with the process itself', async t => {
   const port = await findFreePort()
   const meter = await createMeter(port)
-  const count = meter.counter({ name: 'things_total', help: 'Things', label: 'kind' })
+  const count = meter.counter({ name: 'things_total', help: 'Things', labels: ['kind'] })
   count('one')
   count('one')
   meter.gauge({ name: 'level', help: 'Level' }, () => 7)
@@ -35,6 +35,27 @@ t.test('GET /metrics answers with everything measured, and with the process itse
   t.equal((await fetch(`http://127.0.0.1:${port}/metrics?x=1`)).status, 200)
   t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404)
   t.equal((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST', body: 'x' })).status, 404)
+})
+
+t.test('several labels, in their order, and a gauge with one', async t => {
+  const meter = await createMeter(1)
+  const count = meter.counter({ name: 'closes_total', help: 'Closes', labels: ['code', 'reason'] })
+  count('4401', 'invalid_token')
+  count('4410', 'logout')
+  count('4410', 'logout')
+  const observe = meter.histogram({ name: 'wait_seconds', help: 'Waits', labels: ['carrier', 'result'], buckets: [1] })
+  observe(0.5, 'query', 'accepted')
+  let states: Record<string, number> = { active: 3, grace: 1 }
+  meter.gauge({ name: 'sockets', help: 'Sockets', labels: ['state'] }, () => states)
+  const { text } = await meter.render()
+  t.match(text, /^closes_total\{code="4401",reason="invalid_token"\} 1$/m)
+  t.match(text, /^closes_total\{code="4410",reason="logout"\} 2$/m)
+  t.match(text, /^wait_seconds_bucket\{le="1",carrier="query",result="accepted"\} 1$/m)
+  t.match(text, /^sockets\{state="active"\} 3$/m)
+  states = { active: 2 }
+  const later = (await meter.render()).text
+  t.match(later, /^sockets\{state="active"\} 2$/m)
+  t.notMatch(later, 'state="grace"', 'what is not named any more is gone')
 })
 
 t.test('two processes in one, as in tests, do not share what they measure', async t => {
