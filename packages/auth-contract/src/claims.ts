@@ -34,7 +34,6 @@ export const hasClaimsShape = compileShape(AccessTokenClaims)
 export interface Principal {
   subject: string
   sessionId: string
-  tokenId: string
   issuer: string
   /** `kid` of the key that its access token is signed with. */
   keyId: string
@@ -49,7 +48,6 @@ export function toPrincipal (claims: AccessTokenClaims, keyId: string): Principa
   return {
     subject: claims.sub,
     sessionId: claims.sid,
-    tokenId: claims.jti,
     issuer: claims.iss,
     keyId,
     issuedAt: claims.iat,

@@ -7,7 +7,7 @@ const MAXIMUM_DEPTH = 64
 
 export type ClientMessage =
   | { type: 'ping', id?: string }
-  | { type: 'reauth', id?: string, access: string }
+  | { type: 'auth' | 'reauth', id?: string, access: string }
   | { type: 'echo', id?: string, payload: unknown }
   | { type: 'bye', id?: string }
 
@@ -39,8 +39,9 @@ export function parseClientFrame (text: string): ParsedFrame {
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return { kind: 'malformed', ...correlation, detail: 'echo needs a payload object' }
       if (isDeeperThan(MAXIMUM_DEPTH, payload)) return { kind: 'malformed', ...correlation, detail: `a payload has at most ${MAXIMUM_DEPTH} levels` }
       return { kind: 'message', message: { type, ...correlation, payload } }
+    case 'auth':
     case 'reauth':
-      if (typeof access !== 'string') return { kind: 'malformed', ...correlation, detail: 'reauth needs an access string' }
+      if (typeof access !== 'string') return { kind: 'malformed', ...correlation, detail: `${type} needs an access string` }
       return { kind: 'message', message: { type, ...correlation, access } }
     default:
       return { kind: 'malformed', ...correlation, detail: 'unknown message type' }
@@ -55,10 +56,11 @@ function isDeeperThan (levels: number, value: unknown): boolean {
 /** Words of `error` frames; those that HTTP has too mean the same. */
 export type FrameErrorCode =
   | 'invalid_request' | 'invalid_token' | 'token_expired' | 'identity_mismatch' | 'rate_limited'
-  | 'payload_too_large' | 'unsupported_data' | 'temporarily_unavailable'
+  | 'payload_too_large' | 'unsupported_data' | 'temporarily_unavailable' | 'auth_timeout'
 
 export type ServerMessage =
   | { type: 'connected', payload: { connectionId: string, userId: string, sessionId: string, expiresAt: string, expiresInMs: number, serverTime: string } }
+  | { type: 'connected', payload: { connectionId: string, anonymous: true } }
   | { type: 'token_expiring', payload: { expiresAt: string, expiresInMs: number } }
   | { type: 'reauth_success', payload: { userId: string, expiresAt: string, expiresInMs: number, unchanged?: true } }
   | { type: 'session_revoked', payload: { reason: RevocationReason } }

@@ -20,6 +20,8 @@ export interface GaugeMetric extends MetricName {
 export interface Meter {
   /** @returns counts one, under the values of the labels in their order */
   counter (metric: LabelledMetric): (...values: string[]) => void
+  /** @returns counts something that comes in amounts, such as bytes */
+  amount (metric: MetricName): (more: number) => void
   histogram (metric: HistogramMetric): (seconds: number, ...values: string[]) => void
   /** @param read called whenever somebody looks */
   gauge (metric: GaugeMetric, read: () => number | Record<string, number>): void
@@ -30,6 +32,7 @@ export interface Meter {
 /** Measures nothing. */
 const IDLE_METER: Meter = {
   counter: () => () => {},
+  amount: () => () => {},
   histogram: () => () => {},
   gauge () {},
   render: async () => ({ contentType: 'text/plain', text: '' })

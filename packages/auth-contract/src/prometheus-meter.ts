@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { GaugeMetric, HistogramMetric, LabelledMetric, Meter } from './meter.js'
+import type { GaugeMetric, HistogramMetric, LabelledMetric, Meter, MetricName } from './meter.js'
 
 /** The meter that Prometheus reads. No other module imports its library. */
 export class PrometheusMeter implements Meter {
@@ -12,6 +12,11 @@ export class PrometheusMeter implements Meter {
   counter ({ name, help, labels = [] }: LabelledMetric): (...values: string[]) => void {
     const counter = new Counter({ name, help, labelNames: [...labels], registers: [this.#registry] })
     return (...values) => counter.labels(...values).inc()
+  }
+
+  amount ({ name, help }: MetricName): (more: number) => void {
+    const counter = new Counter({ name, help, registers: [this.#registry] })
+    return more => counter.inc(more)
   }
 
   histogram ({ name, help, labels = [], buckets }: HistogramMetric): (seconds: number, ...values: string[]) => void {
