@@ -1,4 +1,4 @@
-import { CLOSE, type CloseCode, type ErrorCode, type Principal, type Revocation, type RevocationReason, type RevocationSet, type Verification } from '@fastify-uws-auth/auth-contract'
+import { CLOSE, type CloseCode, type ErrorCode, type Principal, type Revocation, type RevocationReason, type RevocationSet } from '@fastify-uws-auth/auth-contract'
 
 /** Why a socket is not opened: as HTTP says it, and as a browser, which cannot read that, is told it. */
 export interface Refusal {
@@ -6,9 +6,13 @@ export interface Refusal {
   error: ErrorCode
   close: CloseCode
   reason: string
+  /** The end of the session that the credential belongs to, when that is why. */
+  revocation?: Revocation
 }
 
-export type Admission = { kind: 'admitted', principal: Principal } | Refusal
+export interface Admitted { kind: 'admitted', principal: Principal }
+
+export type Admission = Admitted | Refusal
 
 export function refuse (error: ErrorCode, close: CloseCode, reason: string): Refusal {
   return { kind: 'refused', error, close, reason }
@@ -27,19 +31,21 @@ export interface RevocationState {
   knowsKey: (keyId: string) => boolean
 }
 
+/** What verifying an access token or a ticket found out. */
+export type VerifiedCredential = { kind: 'verified' | 'expired', principal: Principal } | { kind: 'refused' }
+
 /**
- * Decides about a verified access token. Call it after the last await and put the socket into the registry in the
+ * Decides about a verified credential. Call it after the last await and put the socket into the registry in the
  * same tick: then no revocation fits in between.
  */
-export function admit (verification: Verification, { revocations, isStale, knowsKey }: RevocationState): Admission {
-  if (verification.kind === 'refused') return refuse('invalid_token', CLOSE.invalidToken, 'invalid_token')
-  if (verification.kind === 'expired') return refuse('invalid_token', CLOSE.tokenExpired, 'token_expired')
+export function admit (credential: VerifiedCredential, { revocations, isStale, knowsKey }: RevocationState): Admission {
+  if (credential.kind === 'refused') return refuse('invalid_token', CLOSE.invalidToken, 'invalid_token')
+  if (credential.kind === 'expired') return refuse('invalid_token', CLOSE.tokenExpired, 'token_expired')
   if (isStale()) return refuse('temporarily_unavailable', CLOSE.tryAgainLater, 'try again later')
-  if (!knowsKey(verification.principal.keyId)) return refuse('invalid_token', CLOSE.tokenExpired, 'token_expired')
-  const revocation: Revocation | undefined = revocations.get(verification.principal.sessionId)
-  if (revocation) {
-    const { code, name } = closeForRevocation(revocation.reason)
-    return refuse('invalid_token', code, name)
-  }
-  return { kind: 'admitted', principal: verification.principal }
+  const { principal } = credential
+  if (!knowsKey(principal.keyId)) return refuse('invalid_token', CLOSE.tokenExpired, 'token_expired')
+  const revocation = revocations.get(principal.sessionId)
+  if (revocation === undefined) return { kind: 'admitted', principal }
+  const { code, name } = closeForRevocation(revocation.reason)
+  return { ...refuse('invalid_token', code, name), revocation }
 }

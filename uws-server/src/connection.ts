@@ -1,107 +1,87 @@
 import {
   CLOSE, parseClientFrame, serializeFrame,
-  type AccessTokenVerifier, type ClientMessage, type CloseCode, type FrameErrorCode, type Principal, type Revocation, type ServerMessage, type Verification
+  type ClientMessage, type CloseCode, type FrameErrorCode, type Principal, type Revocation, type ServerMessage, type Verification
 } from '@fastify-uws-auth/auth-contract'
-import { closeForRevocation, type RevocationState } from './admission.js'
-import { NOT_DUE, type Deadline, type DeadlineWheel } from './deadline-wheel.js'
-import { planExpiry, type ExpirySchedule } from './expiry.js'
-import { MessageLimiter, type MessageLimits } from './message-limiter.js'
-import { isNewer, isSameIdentity } from './reauthentication.js'
+import { closeForRevocation, type Admission, type Refusal } from './admission.js'
+import type { ConnectionServices, Transport } from './connection-services.js'
+import { NOT_DUE, type Deadline } from './deadline-wheel.js'
+import { authorityEndsAt, graceEndsAt, warningAt } from './expiry.js'
+import { MessageLimiter } from './message-limiter.js'
+import { decideReauth } from './reauthentication.js'
+import { errorMessage, expiryOf, greeting } from './server-messages.js'
+import type { Source } from './sources.js'
+import { WaitingFrames } from './waiting-frames.js'
 
 const FAILED_REAUTHS = 3
-const SLOW_CONSUMER_BYTES = 256 * 1024
-/** What may wait for a reauth that is being verified, each frame counted with what it costs in memory. */
-const WAITING_BYTES = 1024 * 1024
-const FRAME_OVERHEAD_BYTES = 128
+/** Shorter frames are not worth the work. Only what the client itself has sent is ever compressed, never a secret. */
+const COMPRESSED_FROM = 1024
 
-/** The socket below a connection. */
-export interface Transport {
-  /** Sends one text frame. @returns the bytes that wait for the reader after it */
-  send (text: string): number
-  end (code: CloseCode, reason: string): void
-}
+export const CONNECTION_STATES = ['anonymous', 'active', 'expiring', 'grace', 'closed'] as const
+export type ConnectionState = typeof CONNECTION_STATES[number]
 
-export interface ConnectionServices extends RevocationState {
-  verify: AccessTokenVerifier
-  /** Told of each access token that a client shows, by session and refresh generation. */
-  observe: (sessionId: string, generation: number) => void
-  deadlines: DeadlineWheel
-  limits: MessageLimits
-  /** Milliseconds since the epoch. */
-  now: () => number
-  /** Between 0 and 1. */
-  random: () => number
-}
-
-export type ConnectionState = 'active' | 'expiring' | 'grace' | 'closed'
-
-interface WaitingFrame { text: string, cost: number, arrivedAt: number }
+type Verdict = 'accept' | 'refuse' | 'binary' | 'too_big'
 
 /**
- * One authenticated socket: ACTIVE, EXPIRING after the warning, GRACE from `exp` on, closed. It knows neither the
- * socket library nor the clock. Authority ends at `exp` by comparison at each message, not by a timer. Messages are
- * answered in the order in which they came: while a reauth is verified the later ones wait.
+ * One socket: ANONYMOUS until it shows an access token, ACTIVE, EXPIRING after the warning, GRACE from `exp` on, closed. It
+ * knows neither the socket library nor the clock. Authority ends at `exp` by comparison at each message, not by a timer.
+ * Messages are answered in the order in which they came: while a credential is verified the later ones wait.
  */
 export class Connection implements Deadline {
   readonly id: string
   dueTick = NOT_DUE
   readonly #services: ConnectionServices
   readonly #transport: Transport
-  readonly #limiter: MessageLimiter
-  #principal: Principal
-  #schedule: ExpirySchedule
+  readonly #source: Source
+  #principal: Principal | undefined
+  #limiter: MessageLimiter | undefined          // most sockets are idle and never need one
+  #waiting: WaitingFrames | undefined
+  #verifying = false
   #warned = false
   #closed = false
   #failedReauths = 0
-  #waiting: WaitingFrame[] | undefined        // defined while a reauth is verified
-  #waitingBytes = 0
 
-  constructor (id: string, principal: Principal, services: ConnectionServices, transport: Transport) {
-    const now = services.now()
+  /** @param principal undefined for a socket that was opened without a credential */
+  constructor (id: string, principal: Principal | undefined, source: Source, services: ConnectionServices, transport: Transport) {
     this.id = id
+    this.#principal = principal
+    this.#source = source
     this.#services = services
     this.#transport = transport
-    this.#limiter = new MessageLimiter(services.limits, now)
-    this.#principal = principal
-    this.#schedule = planExpiry(principal, now, services.random())
   }
 
-  get sessionId (): string { return this.#principal.sessionId }
-
-  get keyId (): string { return this.#principal.keyId }
+  get principal (): Principal | undefined { return this.#principal }
+  get source (): Source { return this.#source }
+  get bufferedBytes (): number { return this.#transport.bufferedBytes }
 
   get state (): ConnectionState {
     if (this.#closed) return 'closed'
-    if (this.#services.now() >= this.#schedule.expiresAt) return 'grace'
+    if (this.#principal === undefined) return 'anonymous'
+    if (this.#services.now() >= authorityEndsAt(this.#principal)) return 'grace'
     return this.#warned ? 'expiring' : 'active'
   }
 
   /** Greets. Call it in the tick of `admit`, when the registry knows the connection. */
   open (): void {
-    const { subject: userId, sessionId, refreshGeneration } = this.#principal
-    this.#services.observe(sessionId, refreshGeneration)
-    this.#scheduleNextDeadline()
-    const serverTime = new Date(this.#services.now()).toISOString()
-    this.#send({ type: 'connected', payload: { connectionId: this.id, userId, sessionId, ...this.#expiry(), serverTime } })
+    const { deadlines, limits, now } = this.#services
+    if (this.#principal === undefined) deadlines.schedule(this, now() + limits.authTimeoutMs)
+    else this.#scheduleExpiry(this.#principal)
+    this.#send(greeting(this.id, this.#principal, now()))
   }
 
-  /** Takes one message of the client. */
-  receive (bytes: Uint8Array, isBinary: boolean): void {
+  /** Takes one message of the client. The bytes are not kept. */
+  receive (bytes: ArrayBuffer, isBinary: boolean): void {
     if (this.#closed) return
-    const { limits, now } = this.#services
+    const { limits, now, revocations } = this.#services
+    // Sockets of many sessions that end together are closed one after the other; none has authority meanwhile.
+    const revocation = this.#principal && revocations.get(this.#principal.sessionId)
+    if (revocation) return this.revoke(revocation)
     const arrivedAt = now()
-    if (isBinary) return this.#fail(CLOSE.unsupportedData, 'unsupported data', 'unsupported_data', 'Messages are text frames')
-    if (bytes.length > limits.maxMessageBytes) return this.#fail(CLOSE.messageTooBig, 'message too big', 'payload_too_large', `A message has at most ${limits.maxMessageBytes} bytes`)
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
+    if (isBinary) return this.#take('binary', '', 0, arrivedAt)
+    if (bytes.byteLength > limits.maxMessageBytes) return this.#take('too_big', '', 0, arrivedAt)
+    this.#limiter ??= new MessageLimiter(limits, arrivedAt)
     const verdict = this.#limiter.takeMessage(arrivedAt)
     if (verdict === 'close') return this.#fail(CLOSE.rateLimited, 'rate_limited', 'rate_limited', 'Too many messages for too long; wait before you reconnect')
-    if (verdict === 'refuse') return this.#refuseForRate(text)
-    if (this.#waiting === undefined) return this.#handle(text, arrivedAt)
-
-    const cost = bytes.length + FRAME_OVERHEAD_BYTES
-    this.#waitingBytes += cost
-    if (this.#waitingBytes > WAITING_BYTES) return this.#fail(CLOSE.rateLimited, 'rate_limited', 'rate_limited', 'Too many messages while a reauth is verified')
-    this.#waiting.push({ text, cost, arrivedAt })
+    this.#take(verdict, Buffer.from(bytes).toString(), bytes.byteLength, arrivedAt)
   }
 
   /** The session has ended: says why and closes. */
@@ -132,37 +112,57 @@ export class Connection implements Deadline {
   }
 
   onDeadline (): void {
-    if (this.#closed) return
+    // A credential that came in time and is still being verified decides afterwards.
+    if (this.#closed || (this.#verifying && this.#principal === undefined)) return
+    if (this.#principal === undefined) return this.#fail(CLOSE.authTimeout, 'auth_timeout', 'auth_timeout', 'No access token came in time')
     const now = this.#services.now()
-    // A reauth that came in time and is still being verified decides afterwards.
-    if (now >= this.#schedule.closesAt) return this.#waiting ? undefined : this.#close(CLOSE.tokenExpired, 'token_expired')
-    if (!this.#warned && now < this.#schedule.expiresAt) {
+    if (now >= graceEndsAt(this.#principal)) return this.#verifying ? undefined : this.expire()
+    if (!this.#warned && now < authorityEndsAt(this.#principal)) {
       this.#warned = true
-      this.#send({ type: 'token_expiring', payload: this.#expiry() })
+      this.#send({ type: 'token_expiring', payload: expiryOf(this.#principal, now) })
     }
-    this.#scheduleNextDeadline()
+    if (!this.#closed) this.#services.deadlines.schedule(this, graceEndsAt(this.#principal))
   }
 
-  #scheduleNextDeadline (): void {
-    if (this.#closed) return
-    const { warnAt, closesAt } = this.#schedule
-    this.#services.deadlines.schedule(this, this.#warned || warnAt === undefined ? closesAt : warnAt)
+  #take (verdict: Verdict, text: string, bytes: number, arrivedAt: number): void {
+    if (!this.#verifying) return this.#judge(verdict, text, arrivedAt)
+    this.#waiting ??= new WaitingFrames()
+    const fits = this.#waiting.add(bytes, () => this.#judge(verdict, text, arrivedAt))
+    if (!fits) this.#fail(CLOSE.rateLimited, 'rate_limited', 'rate_limited', 'Too many messages while an access token is verified')
+  }
+
+  #judge (verdict: Verdict, text: string, arrivedAt: number): void {
+    switch (verdict) {
+      case 'accept': return this.#handle(text, arrivedAt)
+      case 'refuse': return this.#sendError('rate_limited', 'Too many messages; this one was not read', idOf(text))
+      case 'binary': return this.#fail(CLOSE.unsupportedData, 'unsupported data', 'unsupported_data', 'Messages are text frames')
+      case 'too_big': return this.#fail(CLOSE.messageTooBig, 'message too big', 'payload_too_large', `A message has at most ${this.#services.limits.maxMessageBytes} bytes`)
+    }
   }
 
   #handle (text: string, arrivedAt: number): void {
-    if (arrivedAt >= this.#schedule.closesAt) return this.#close(CLOSE.tokenExpired, 'token_expired')
+    const principal = this.#principal
+    if (principal !== undefined && arrivedAt >= graceEndsAt(principal)) return this.expire()
     const frame = parseClientFrame(text)
     if (frame.kind === 'not_json') return this.#fail(CLOSE.invalidPayload, 'invalid payload', 'invalid_request', 'A message is JSON text')
     if (frame.kind === 'malformed') return this.#handleMalformed(frame.detail, frame.id, arrivedAt)
     const { message } = frame
-    switch (message.type) {
-      case 'ping': return this.#send({ type: 'pong', payload: { t: this.#services.now() } }, message.id)
-      case 'reauth': return this.#startReauth(message, arrivedAt)
-    }
-    if (this.state === 'grace') return this.#sendError('token_expired', 'The access token has expired: send reauth with a new one', { retryable: true }, message.id)
+    if (message.type === 'ping') return this.#send({ type: 'pong', payload: { t: this.#services.now() } }, message.id)
+    if (principal === undefined) return this.#handleAnonymous(message)
+    if (message.type === 'reauth') return this.#startReauth(message.access, principal, message.id, arrivedAt)
+    if (this.#services.now() >= authorityEndsAt(principal)) return this.#sendError('token_expired', 'The access token has expired: send reauth with a new one', message.id)
     switch (message.type) {
       case 'echo': return this.#echo(message, arrivedAt)
       case 'bye': return this.#close(CLOSE.normal, 'bye')
+      case 'auth': return this.#handleMalformed('this socket is authenticated: send reauth', message.id, arrivedAt)
+    }
+  }
+
+  #handleAnonymous (message: Exclude<ClientMessage, { type: 'ping' }>): void {
+    switch (message.type) {
+      case 'auth': return this.#startAuth(message.access, message.id)
+      case 'bye': return this.#close(CLOSE.normal, 'bye')
+      default: return this.#sendError('invalid_token', 'This socket is not authenticated: send auth with an access token', message.id)
     }
   }
 
@@ -175,99 +175,119 @@ export class Connection implements Deadline {
     } catch {
       return this.#handleMalformed('the payload is nested too deeply', id, arrivedAt)
     }
-    this.#sendText(text)
+    this.#sendText(text, text.length > COMPRESSED_FROM)
   }
 
   #handleMalformed (detail: string, id: string | undefined, arrivedAt: number): void {
-    if (this.#limiter.toleratesMalformed(arrivedAt)) this.#sendError('invalid_request', detail, { retryable: false }, id)
+    if (this.#limiter!.toleratesMalformed(arrivedAt)) this.#send(errorMessage('invalid_request', detail, {}), id)
     else this.#fail(CLOSE.badRequest, 'bad_request', 'invalid_request', detail, id)
   }
 
-  #refuseForRate (text: string): void {
-    const frame = parseClientFrame(text)
-    const id = frame.kind === 'message' ? frame.message.id : undefined
-    this.#sendError('rate_limited', 'Too many messages; this one was not read', { retryable: true }, id)
+  #startAuth (access: string, id: string | undefined): void {
+    if (!this.#source.mayAuthenticate(this.#services.now())) return this.#fail(CLOSE.rateLimited, 'rate_limited', 'rate_limited', 'Too many failed authentications; wait before you reconnect', id)
+    this.#verify(access, verification => this.#finishAuth(this.#services.admit(verification), id))
   }
 
-  #startReauth ({ access, id }: Extract<ClientMessage, { type: 'reauth' }>, arrivedAt: number): void {
-    if (!this.#limiter.takeReauth(arrivedAt)) return this.#sendError('rate_limited', 'Too many reauths; this one was not read', { retryable: true }, id)
-    this.#waiting = []
+  #finishAuth (admission: Admission, id: string | undefined): void {
+    const { metrics, onAuthenticated } = this.#services
+    if (admission.kind === 'refused') {
+      metrics.connected(admission.reason, 'message')
+      return this.#refuse(admission, id)
+    }
+    metrics.connected('accepted', 'message')
+    this.#principal = admission.principal
+    onAuthenticated(this)
+    this.#scheduleExpiry(admission.principal)
+    this.#send(greeting(this.id, admission.principal, this.#services.now()), id)
+  }
+
+  #startReauth (access: string, current: Principal, id: string | undefined, arrivedAt: number): void {
+    if (!this.#limiter!.takeReauth(arrivedAt)) return this.#sendError('rate_limited', 'Too many reauths; this one was not read', id)
+    this.#verify(access, verification => this.#finishReauth(verification, current, id))
+  }
+
+  #verify (access: string, finish: (verification: Verification) => void): void {
+    this.#verifying = true
     this.#services.verify(access).then(verification => {
+      if (verification.kind === 'refused') this.#source.noteFailure(this.#services.now())
       if (this.#closed) return
-      this.#finishReauth(verification, id)
+      finish(verification)
       this.#handleWaiting()
     })
   }
 
   #handleWaiting (): void {
-    const waiting = this.#waiting ?? []
+    this.#verifying = false
+    while (!this.#closed && !this.#verifying) {
+      const handle = this.#waiting?.next()
+      if (handle === undefined) break
+      handle()
+    }
+    if (this.#closed || this.#verifying) return
     this.#waiting = undefined
-    for (const [index, { text, cost, arrivedAt }] of waiting.entries()) {
-      if (this.#closed) return
-      this.#waitingBytes -= cost
-      this.#handle(text, arrivedAt)
-      if (this.#isVerifying()) {
-        this.#waiting!.push(...waiting.slice(index + 1))
-        return
-      }
-    }
-    if (!this.#closed && this.#services.now() >= this.#schedule.closesAt) this.#close(CLOSE.tokenExpired, 'token_expired')
+    if (this.#principal !== undefined && this.#services.now() >= graceEndsAt(this.#principal)) this.expire()
   }
 
-  #isVerifying (): boolean { return this.#waiting !== undefined }
-
-  // As at connect: the access token, then revocation, then identity.
-  #finishReauth (verification: Verification, id: string | undefined): void {
-    const { isStale, knowsKey, revocations, observe } = this.#services
-    if (isStale()) return this.#sendError('temporarily_unavailable', 'Cannot tell at the moment whether the session goes on', { retryable: true }, id)
-    if (verification.kind === 'refused' || !knowsKey(verification.principal.keyId)) return this.#failReauth('invalid_token', 'The access token is not valid', id)
-    const { principal } = verification
-    const revocation = revocations.get(principal.sessionId)
-    if (revocation && principal.sessionId === this.sessionId) return this.revoke(revocation)
-    if (revocation) return this.#failReauth('invalid_token', 'The access token is not valid', id)
-    if (verification.kind === 'expired') return this.#failReauth('token_expired', 'The access token has expired: refresh it first', id)
-    if (!isSameIdentity(principal, this.#principal)) return this.#fail(CLOSE.identityMismatch, 'identity_mismatch', 'identity_mismatch', 'The access token belongs to another session', id)
-
-    const newer = isNewer(principal, this.#principal)
-    if (newer) {
-      this.#principal = principal
-      this.#schedule = planExpiry(principal, this.#services.now(), this.#services.random())
-      this.#warned = false
-      this.#failedReauths = 0
-      observe(principal.sessionId, principal.refreshGeneration)
-      this.#scheduleNextDeadline()
+  #finishReauth (verification: Verification, current: Principal, id: string | undefined): void {
+    const decision = decideReauth(verification, current, this.#services)
+    this.#services.metrics.reauthenticated(decision.kind === 'failed' ? decision.code : decision.kind)
+    switch (decision.kind) {
+      case 'unknown': return this.#sendError('temporarily_unavailable', 'Cannot tell at the moment whether the session goes on', id)
+      case 'failed': return this.#failReauth(decision.code, id)
+      case 'mismatch': return this.#fail(CLOSE.identityMismatch, 'identity_mismatch', 'identity_mismatch', 'The access token belongs to another session', id)
+      case 'revoked': return this.revoke(decision.revocation)
+      case 'renewed': this.#renew(decision.principal)
     }
-    this.#send({ type: 'reauth_success', payload: { userId: principal.subject, ...this.#expiry(), ...newer ? {} : { unchanged: true } } }, id)
+    const { principal, kind } = decision
+    this.#send({ type: 'reauth_success', payload: { userId: principal.subject, ...expiryOf(principal, this.#services.now()), ...kind === 'unchanged' ? { unchanged: true } : {} } }, id)
   }
 
-  #failReauth (code: 'invalid_token' | 'token_expired', message: string, id: string | undefined): void {
+  #renew (principal: Principal): void {
+    this.#principal = principal
+    this.#warned = false
+    this.#failedReauths = 0
+    this.#scheduleExpiry(principal)
+  }
+
+  #failReauth (code: 'invalid_token' | 'token_expired', id: string | undefined): void {
+    const message = code === 'invalid_token' ? 'The access token is not valid' : 'The access token has expired: refresh it first'
     this.#failedReauths += 1
     if (this.#failedReauths >= FAILED_REAUTHS) this.#fail(CLOSE.invalidToken, 'invalid_token', code, message, id)
-    else this.#sendError(code, message, { retryable: code === 'token_expired' }, id)
+    else this.#send(errorMessage(code, message, { retryable: code === 'token_expired' }), id)
   }
 
-  #expiry (): { expiresAt: string, expiresInMs: number } {
-    const { expiresAt } = this.#schedule
-    return { expiresAt: new Date(expiresAt).toISOString(), expiresInMs: Math.max(0, expiresAt - this.#services.now()) }
+  #scheduleExpiry (principal: Principal): void {
+    const { observe, deadlines, now, random } = this.#services
+    observe(principal.sessionId, principal.refreshGeneration)
+    deadlines.schedule(this, warningAt(principal, now(), random()) ?? graceEndsAt(principal))
   }
 
-  #sendError (code: FrameErrorCode, message: string, { retryable, fatal = false }: { retryable: boolean, fatal?: boolean }, id?: string): void {
-    this.#send({ type: 'error', payload: { code, message, retryable, fatal } }, id)
+  /** For what may be tried again as it is. */
+  #sendError (code: FrameErrorCode, message: string, id?: string): void {
+    this.#send(errorMessage(code, message, { retryable: true }), id)
+  }
+
+  #refuse ({ error, close, reason, revocation }: Refusal, id: string | undefined): void {
+    if (revocation) return this.revoke(revocation)
+    const code = close === CLOSE.tokenExpired ? 'token_expired' : error as FrameErrorCode
+    this.#fail(close, reason, code, 'This access token does not open the socket', id)
   }
 
   #fail (close: CloseCode, reason: string, code: FrameErrorCode, message: string, id?: string): void {
-    this.#sendError(code, message, { retryable: false, fatal: true }, id)
+    this.#send(errorMessage(code, message, { fatal: true }), id)
     this.#close(close, reason)
   }
 
   #send (message: ServerMessage, id?: string): void {
-    this.#sendText(serializeFrame(message, id))
+    this.#sendText(serializeFrame(message, id), false)
   }
 
-  #sendText (text: string): void {
+  #sendText (text: string, compress: boolean): void {
     if (this.#closed) return
-    const waitingBytes = this.#transport.send(text)
-    if (waitingBytes > SLOW_CONSUMER_BYTES) this.#close(CLOSE.slowConsumer, 'slow_consumer')
+    const waitingBytes = this.#transport.send(text, compress)
+    if (waitingBytes <= this.#services.limits.slowConsumerBytes) return
+    this.#services.metrics.dropped(waitingBytes)
+    this.#close(CLOSE.slowConsumer, 'slow_consumer')
   }
 
   #close (code: CloseCode, reason: string): void {
@@ -275,4 +295,9 @@ export class Connection implements Deadline {
     this.onSocketClosed()
     this.#transport.end(code, reason)
   }
+}
+
+function idOf (text: string): string | undefined {
+  const frame = parseClientFrame(text)
+  return frame.kind === 'message' ? frame.message.id : undefined
 }

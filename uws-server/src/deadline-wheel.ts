@@ -1,3 +1,5 @@
+import { SlicedWork } from './sliced-work.js'
+
 /** Something that wants to be called at an instant. `dueTick` belongs to the wheel. */
 export interface Deadline {
   dueTick: number
@@ -7,14 +9,21 @@ export interface Deadline {
 /** `dueTick` of whatever waits for nothing. */
 export const NOT_DUE = -1
 
+/** `dueTick` of whatever is called as soon as its turn comes. */
+const DUE_NOW = -2
+
 const TICK_MS = 1000
+/** A few milliseconds of work. */
+const CALLS_PER_TURN = 500
 
 /**
  * All deadlines of a process under one timer with a tick of one second: a timer for each socket would cost 0.4 KB, a
- * place in a set costs next to nothing. A deadline is up to one second late and never early.
+ * place in a set costs next to nothing. A deadline is never early and up to one second late; when thousands are due at
+ * once, they are called a slice each turn of the event loop.
  */
 export class DeadlineWheel {
   readonly #byTick = new Map<number, Set<Deadline>>()
+  readonly #calls = new SlicedWork<Deadline>(CALLS_PER_TURN, call)
   readonly #now: () => number
   #lastTick: number
   #timer: NodeJS.Timeout | undefined
@@ -58,13 +67,19 @@ export class DeadlineWheel {
       : Array.from({ length: Math.max(0, tick - this.#lastTick) }, (_, index) => this.#lastTick + 1 + index)
     this.#lastTick = tick          // also when the clock was set back: what is due then still comes
     for (const dueTick of dueTicks) {
-      // Each leaves before it is called, and one that is cancelled by another is not called any more.
-      for (const deadline of this.#byTick.get(dueTick) ?? []) {
-        this.cancel(deadline)
-        deadline.onDeadline()
-      }
+      const due = this.#byTick.get(dueTick) ?? []
+      this.#byTick.delete(dueTick)
+      for (const deadline of due) deadline.dueTick = DUE_NOW
+      for (const deadline of due) this.#calls.add(deadline)
     }
   }
+}
+
+// One that was cancelled or scheduled anew meanwhile is not called.
+function call (deadline: Deadline): void {
+  if (deadline.dueTick !== DUE_NOW) return
+  deadline.dueTick = NOT_DUE
+  deadline.onDeadline()
 }
 
 function tickAt (instant: number): number {

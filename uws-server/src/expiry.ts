@@ -9,26 +9,33 @@ const WARNING_NEEDS_MS = 5500
 /** How long a socket stays for a reauth after its access token expired, without any authority. */
 const LONGEST_GRACE_MS = 10_000
 
-/** Milliseconds since the epoch. */
-export interface ExpirySchedule {
-  /** When to send `token_expiring`; undefined when there is no use in it. */
-  warnAt: number | undefined
-  /** `exp`: authority ends, with no tolerance. */
-  expiresAt: number
-  /** The end of the grace. */
-  closesAt: number
+type Life = Pick<Principal, 'issuedAt' | 'expiresAt'>
+
+/** `exp` in milliseconds since the epoch: authority ends, with no tolerance. */
+export function authorityEndsAt ({ expiresAt }: Life): number {
+  return expiresAt * 1000
+}
+
+/** The end of the grace, in milliseconds since the epoch: 10 s after `exp`, for short lives half of the lifetime. */
+export function graceEndsAt (life: Life): number {
+  return authorityEndsAt(life) + Math.min(LONGEST_GRACE_MS, lifetimeMs(life) / 2)
 }
 
 /**
- * Plans the life of an access token on a socket. The warning comes 15 % of the lifetime before `exp`, at least 30 s
- * and at most 120 s, but never in the first half of a short life; and up to a tenth of that earlier, so that sockets
- * that connected together do not renew together. The grace after it is 10 s, for short lives half of the lifetime.
+ * When to warn, in milliseconds since the epoch: 15 % of the lifetime before `exp`, at least 30 s and at most 120 s, but
+ * never in the first half of a short life; and up to a tenth of that earlier, so that sockets that connected together do
+ * not renew together.
  * @param random between 0 and 1
+ * @returns undefined when there is no use in a warning any more
  */
-export function planExpiry ({ issuedAt, expiresAt: exp }: Pick<Principal, 'issuedAt' | 'expiresAt'>, now: number, random: number): ExpirySchedule {
-  const expiresAt = exp * 1000
-  const lifetime = expiresAt - issuedAt * 1000
+export function warningAt (life: Life, now: number, random: number): number | undefined {
+  const expiresAt = authorityEndsAt(life)
+  if (expiresAt - now < WARNING_NEEDS_MS) return undefined
+  const lifetime = lifetimeMs(life)
   const lead = Math.min(Math.max(lifetime * LEAD_SHARE, SHORTEST_LEAD_MS), LONGEST_LEAD_MS, lifetime / 2)
-  const warnAt = expiresAt - lead * (1 + JITTER_SHARE * random)
-  return { warnAt: expiresAt - now < WARNING_NEEDS_MS ? undefined : warnAt, expiresAt, closesAt: expiresAt + Math.min(LONGEST_GRACE_MS, lifetime / 2) }
+  return expiresAt - lead * (1 + JITTER_SHARE * random)
+}
+
+function lifetimeMs ({ issuedAt, expiresAt }: Life): number {
+  return (expiresAt - issuedAt) * 1000
 }

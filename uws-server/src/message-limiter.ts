@@ -1,4 +1,4 @@
-import { TokenBucket } from './token-bucket.js'
+import { TokenBucket, type Rate } from './token-bucket.js'
 
 const MINUTE_MS = 60_000
 const TOLERATED_MALFORMED = 4
@@ -8,20 +8,21 @@ const EXCESS_PAUSE_MS = 1000
 
 export interface MessageLimits {
   maxMessageBytes: number
-  messages: { perSecond: number, burst: number }
-  reauths: { perSecond: number, burst: number }
+  messages: Rate
+  reauths: Rate
 }
 
 /** What one socket may send. Instants are milliseconds of one clock. */
 export class MessageLimiter {
+  readonly #limits: MessageLimits
   readonly #messages: TokenBucket
-  readonly #reauths: TokenBucket
-  readonly #malformedAt: number[] = []
+  #reauths: TokenBucket | undefined
+  #malformedAt: number[] | undefined
   #excess: { since: number, lastAt: number } | undefined
 
   constructor (limits: MessageLimits, now: number) {
+    this.#limits = limits
     this.#messages = new TokenBucket(limits.messages, now)
-    this.#reauths = new TokenBucket(limits.reauths, now)
   }
 
   /** `close` once messages have come too fast for three seconds. */
@@ -33,13 +34,15 @@ export class MessageLimiter {
   }
 
   takeReauth (now: number): boolean {
+    this.#reauths ??= new TokenBucket(this.#limits.reauths, now)
     return this.#reauths.take(now)
   }
 
   /** Notes an unknown or malformed message. False at the fifth within a minute. */
   toleratesMalformed (now: number): boolean {
-    while (this.#malformedAt.length > 0 && this.#malformedAt[0]! <= now - MINUTE_MS) this.#malformedAt.shift()
-    this.#malformedAt.push(now)
-    return this.#malformedAt.length <= TOLERATED_MALFORMED
+    const malformedAt = (this.#malformedAt ?? []).filter(at => at > now - MINUTE_MS)
+    malformedAt.push(now)
+    this.#malformedAt = malformedAt
+    return malformedAt.length <= TOLERATED_MALFORMED
   }
 }

@@ -1,6 +1,6 @@
 import {
   GenerationConfirmer, PostgresRevocationFeed, RevocationSet, VerifiedTokens, checkPostgres, confirmGenerations, createAccessTokenVerifier, createMeter,
-  createRevocationCarrier, measureRevocations, openPublicKeys, type Meter
+  createRevocationCarrier, measureRevocations, openPublicKeys
 } from '@fastify-uws-auth/auth-contract'
 import pg from 'pg'
 import type { Logger } from 'pino'
@@ -16,7 +16,7 @@ const POOL_LIMITS = { max: 1, connectionTimeoutMillis: 3000, lock_timeout: 2000,
  * Opens what the socket server needs, in the order in which mistakes are cheapest to find: files, database, feed.
  * @throws {StartupError} naming the setting to put right
  */
-export async function openResources (config: SocketConfig, log: Logger): Promise<SocketResources & { meter: Meter, close: () => Promise<void> }> {
+export async function openResources (config: SocketConfig, log: Logger): Promise<SocketResources & { close: () => Promise<void> }> {
   const accessTokenLifetimeMs = config.ACCESS_TOKEN_MAX_AGE.milliseconds
   const revocations = new RevocationSet({ accessTokenLifetimeMs })
   const keys = await openPublicKeys({ path: config.PUBLIC_KEY_PATH, accessTokenLifetimeMs, log })
@@ -44,6 +44,8 @@ export async function openResources (config: SocketConfig, log: Logger): Promise
     log,
     keys,
     verifyAccessToken: accessToken => verifiedTokens.verify(accessToken),
+    verifyTicket: async () => ({ kind: 'refused' }),
+    presence: { opened () {}, closed () {} },
     revocations,
     feed,
     confirmer,

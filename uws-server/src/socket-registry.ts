@@ -1,38 +1,108 @@
 import type { PublicKeyFile, Revocation, RevocationSet } from '@fastify-uws-auth/auth-contract'
-import type { Connection } from './connection.js'
+import { CONNECTION_STATES, type Connection, type ConnectionState } from './connection.js'
+import { SlicedWork } from './sliced-work.js'
+import type { SocketMetrics } from './socket-metrics.js'
+
+/** About 10 ms of work: what everybody else can wait for when many sockets end together. */
+const ENDINGS_PER_TURN = 250
+
+/** Told which sessions have open sockets here. */
+export interface PresenceListener {
+  opened (sessionId: string): void
+  closed (sessionId: string): void
+}
 
 /** The open sockets of this process by session, so that the end of a session costs one lookup. */
 export class SocketRegistry {
-  readonly #bySession = new Map<string, Set<Connection>>()
+  readonly #anonymous = new Set<Connection>()
+  // Nearly every session has one socket here; a set for each would cost more than the rest of the entry.
+  readonly #bySession = new Map<string, Connection | Set<Connection>>()
+  readonly #countByUser = new Map<string, number>()
+  readonly #endings = new SlicedWork<() => void>(ENDINGS_PER_TURN, end => end())
+  readonly #presence: PresenceListener
+
+  constructor (presence: PresenceListener) {
+    this.#presence = presence
+  }
 
   /** From now on the end of a session closes its sockets, in the tick in which this process learns of it. */
-  followRevocations (revocations: RevocationSet): void {
-    revocations.onRevoked(revocation => this.#revoke(revocation))
+  followRevocations (revocations: RevocationSet, { revocationClosed }: Pick<SocketMetrics, 'revocationClosed'>): void {
+    revocations.onRevoked(revocation => {
+      const learnedAt = performance.now()
+      for (const connection of this.#of(revocation)) {
+        this.#endings.add(() => {
+          connection.revoke(revocation)
+          revocationClosed((performance.now() - learnedAt) / 1000)
+        })
+      }
+    })
   }
 
   /** When a key is dropped in an emergency, sockets that were opened with it have to show a new access token. */
   followKeys (keys: PublicKeyFile): void {
     keys.onChange(() => {
-      for (const connection of this.all()) if (!keys.byKid.has(connection.keyId)) connection.expire()
+      for (const connection of this.all()) {
+        if (connection.principal && !keys.byKid.has(connection.principal.keyId)) this.#endings.add(() => connection.expire())
+      }
     })
   }
 
   add (connection: Connection): void {
-    const sockets = this.#bySession.get(connection.sessionId)
-    if (sockets) sockets.add(connection)
-    else this.#bySession.set(connection.sessionId, new Set([connection]))
+    const { principal } = connection
+    if (principal === undefined) {
+      this.#anonymous.add(connection)
+      return
+    }
+    const { sessionId, subject } = principal
+    const sockets = this.#bySession.get(sessionId)
+    if (sockets instanceof Set) sockets.add(connection)
+    else this.#bySession.set(sessionId, sockets ? new Set([sockets, connection]) : connection)
+    if (sockets === undefined) this.#presence.opened(sessionId)
+    this.#countByUser.set(subject, this.countOf(subject) + 1)
+  }
+
+  /** An anonymous socket has shown who it is. */
+  authenticated (connection: Connection): void {
+    this.#anonymous.delete(connection)
+    this.add(connection)
   }
 
   remove (connection: Connection): void {
-    const sockets = this.#bySession.get(connection.sessionId)
-    if (sockets?.delete(connection) && sockets.size === 0) this.#bySession.delete(connection.sessionId)
+    const { principal } = connection
+    if (principal === undefined) {
+      this.#anonymous.delete(connection)
+      return
+    }
+    const { sessionId, subject } = principal
+    const sockets = this.#bySession.get(sessionId)
+    if (sockets instanceof Set) sockets.delete(connection)
+    if (!(sockets instanceof Set) || sockets.size === 0) {
+      this.#bySession.delete(sessionId)
+      this.#presence.closed(sessionId)
+    }
+    const left = this.countOf(subject) - 1
+    if (left > 0) this.#countByUser.set(subject, left)
+    else this.#countByUser.delete(subject)
+  }
+
+  /** Open sockets of a user. */
+  countOf (userId: string): number {
+    return this.#countByUser.get(userId) ?? 0
   }
 
   all (): Connection[] {
-    return [...this.#bySession.values()].flatMap(sockets => [...sockets])
+    return [...this.#anonymous, ...[...this.#bySession.values()].flatMap(sockets => sockets instanceof Set ? [...sockets] : [sockets])]
   }
 
-  #revoke (revocation: Revocation): void {
-    for (const connection of [...this.#bySession.get(revocation.sid) ?? []]) connection.revoke(revocation)
+  countByState (): Record<ConnectionState, number> {
+    const counts = Object.fromEntries(CONNECTION_STATES.map(state => [state, 0])) as Record<ConnectionState, number>
+    for (const connection of this.all()) counts[connection.state] += 1
+    return counts
+  }
+
+  #of ({ sid }: Revocation): Connection[] {
+    const sockets = this.#bySession.get(sid)
+    if (sockets === undefined) return []
+    return sockets instanceof Set ? [...sockets] : [sockets]
   }
 }

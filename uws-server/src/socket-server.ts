@@ -1,104 +1,127 @@
 import { randomUUID } from 'node:crypto'
-import { CLOSE, type AccessTokenVerifier, type GenerationConfirmer, type PublicKeyFile, type RevocationFeed, type RevocationSet } from '@fastify-uws-auth/auth-contract'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CLOSE, type AccessTokenVerifier, type GenerationConfirmer, type Meter, type PublicKeyFile, type RevocationFeed, type RevocationSet } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
-import { admit, refuse } from './admission.js'
-import type { SocketConfig } from './config.js'
-import { Connection, type ConnectionServices } from './connection.js'
+import { admit, refuse, type Admission, type VerifiedCredential } from './admission.js'
+import { createAddressReader } from './client-address.js'
+import { connectionLimits, sourceLimits, type SocketConfig } from './config.js'
+import { Connection } from './connection.js'
+import type { ConnectionServices } from './connection-services.js'
 import { DeadlineWheel } from './deadline-wheel.js'
+import { drainSockets } from './drain.js'
+import { createHandshake, type TicketVerifier } from './handshake.js'
 import { answerHttp } from './operations.js'
-import { SocketRegistry } from './socket-registry.js'
-import { comesFromAllowedPage, readCredential, type UpgradePolicy } from './upgrade.js'
+import { createSocketMetrics, measureSockets } from './socket-metrics.js'
+import { SocketRegistry, type PresenceListener } from './socket-registry.js'
+import { Sources } from './sources.js'
+import { comesFromAllowedPage, type UpgradePolicy } from './upgrade.js'
 import { createUwsServer } from './uws-adapter.js'
 
-const RECONNECT_WITHIN_MS = 5000
 const CLOSE_FRAMES_NEED_MS = 250
+const TOO_MANY_SOCKETS = refuse('rate_limited', CLOSE.connectionLimit, 'connection_limit')
 
 export interface SocketResources {
   config: SocketConfig
   log: Logger
   keys: PublicKeyFile
   verifyAccessToken: AccessTokenVerifier
+  verifyTicket: TicketVerifier
   revocations: RevocationSet
   feed: RevocationFeed
   confirmer: GenerationConfirmer
+  presence: PresenceListener
+  meter: Meter
 }
 
 export interface SocketServer {
   /** @throws {Error} when the port cannot be had */
   listen (): Promise<void>
-  /** Tells every client to reconnect elsewhere, closes with 1012, and resolves when that is on its way. */
+  /**
+   * Says that it is not ready, then takes no more connections, then tells every client to reconnect elsewhere. Resolves
+   * when all that is on its way.
+   */
   close (): Promise<void>
 }
 
-/** Puts the parts of the socket server together: admission, connections, registry, deadlines. */
-export function createSocketServer ({ config, log, keys, verifyAccessToken, revocations, feed, confirmer }: SocketResources): SocketServer {
-  const registry = new SocketRegistry()
+/** Puts the parts of the socket server together: handshake, connections, registry, deadlines. */
+export function createSocketServer ({ config, log, keys, verifyAccessToken, verifyTicket, revocations, feed, confirmer, presence, meter }: SocketResources): SocketServer {
+  const metrics = createSocketMetrics(meter)
+  const registry = new SocketRegistry(presence)
   const deadlines = new DeadlineWheel(Date.now)
-  const isStale = () => feed.isStale()
+  const sources = new Sources(sourceLimits(config))
+  const addressOf = createAddressReader(config.TRUSTED_PROXIES)
   let draining = false
+  const state = { revocations, isStale: () => feed.isStale(), knowsKey: (keyId: string) => keys.byKid.has(keyId) }
+  const admitUser = (credential: VerifiedCredential): Admission => {
+    const admission = admit(credential, state)
+    if (admission.kind === 'admitted' && registry.countOf(admission.principal.subject) >= config.WS_MAX_SOCKETS_PER_USER) return TOO_MANY_SOCKETS
+    return admission
+  }
   const services: ConnectionServices = {
+    ...state,
     verify: verifyAccessToken,
-    revocations,
-    isStale,
-    knowsKey: keyId => keys.byKid.has(keyId),
+    admit: admitUser,
+    onAuthenticated: connection => registry.authenticated(connection),
     observe: (sessionId, generation) => confirmer.observe(sessionId, generation),
     deadlines,
-    limits: messageLimits(config),
+    limits: connectionLimits(config),
+    metrics,
     now: Date.now,
     random: Math.random
   }
   const policy: UpgradePolicy = { allowedOrigins: config.ALLOWED_ORIGINS, allowQueryToken: config.WS_ALLOW_QUERY_TOKEN }
-  registry.followRevocations(revocations)
+  const authenticate = createHandshake({
+    policy,
+    sourceOf: request => sources.at(addressOf(request), Date.now()),
+    verifyAccessToken,
+    verifyTicket,
+    admit: admitUser,
+    isDraining: () => draining,
+    metrics,
+    now: Date.now
+  })
+  registry.followRevocations(revocations, metrics)
   registry.followKeys(keys)
+  measureSockets(meter, registry)
 
   const server = createUwsServer({
     maxMessageBytes: config.WS_MAX_MESSAGE_BYTES,
+    slowConsumerBytes: config.WS_SLOW_CONSUMER_BYTES,
     refusesWithCloseCode: request => comesFromAllowedPage(request, policy),
-    answer: (method, path) => answerHttp(method, path, isStale),
-    async authenticate (request) {
-      const decision = readCredential(request, policy)
-      if (decision.kind === 'refused') return () => decision
-      const verification = await verifyAccessToken(decision.accessToken)
-      if (verification.kind === 'refused') log.debug({ reason: verification.reason }, 'access token refused at connect')
-      return () => draining ? refuse('temporarily_unavailable', CLOSE.serviceRestart, 'service restart') : admit(verification, services)
-    },
-    onOpen (principal, transport) {
-      const connection = new Connection(randomUUID(), principal, services, transport)
+    answer: (method, path) => answerHttp(method, path, () => ({ revocationsAreFresh: !feed.isStale(), draining })),
+    authenticate,
+    onOpen ({ principal, source }, transport) {
+      const connection = new Connection(randomUUID(), principal, source, services, transport)
+      source.socketOpened()
       registry.add(connection)
       connection.open()
-      log.debug({ connectionId: connection.id, sid: principal.sessionId }, 'socket opened')
-      return {
-        onMessage: (bytes, isBinary) => connection.receive(bytes, isBinary),
-        onClosed (code, reason) {
-          registry.remove(connection)
-          connection.onSocketClosed()
-          log.debug({ connectionId: connection.id, code, reason }, 'socket closed')
-        }
-      }
+      log.debug({ connectionId: connection.id, sid: principal?.sessionId }, 'socket opened')
+      return connection
+    },
+    onMessage: (connection, bytes, isBinary) => connection.receive(bytes, isBinary),
+    onClosed (connection, code, reason) {
+      const byUs = connection.state === 'closed'
+      metrics.closed(code, byUs ? 'server' : code === 1006 ? 'network' : 'client')
+      connection.onSocketClosed()
+      connection.source.socketClosed()
+      registry.remove(connection)
+      log.debug({ connectionId: connection.id, code, reason }, 'socket closed')
     }
   })
 
   return {
     async listen () {
       deadlines.start()
-      await server.listen(config.HOST, config.PORT)
+      await server.listen(config.HOST, config.PORT, config.WS_PROCESSES === 1)
     },
     async close () {
+      draining = true                                 // whoever asks whether we are ready, and upgrades under way
+      await sleep(config.WS_DRAIN_NOTICE.milliseconds)
       server.stopListening()
-      draining = true                                 // upgrades under way, or on connections that are kept alive
-      for (const connection of registry.all()) connection.drain(RECONNECT_WITHIN_MS)
-      await new Promise(resolve => setTimeout(resolve, CLOSE_FRAMES_NEED_MS))
+      await drainSockets(registry.all(), config.WS_DRAIN_TIMEOUT.milliseconds, Math.random)
+      await sleep(CLOSE_FRAMES_NEED_MS)
       deadlines.stop()
       server.close()
     }
-  }
-}
-
-function messageLimits (config: SocketConfig): ConnectionServices['limits'] {
-  const multiplier = config.RATE_LIMIT_MULTIPLIER
-  return {
-    maxMessageBytes: config.WS_MAX_MESSAGE_BYTES,
-    messages: { perSecond: config.WS_MESSAGE_RATE * multiplier, burst: config.WS_MESSAGE_BURST * multiplier },
-    reauths: { perSecond: multiplier / config.WS_REAUTH_INTERVAL.seconds, burst: config.WS_REAUTH_BURST * multiplier }
   }
 }

@@ -1,24 +1,31 @@
-/** A rate with a burst: `burst` at once, refilled at `perSecond`. One lives as long as its socket. */
+/** A rate with a burst: `burst` at once, refilled at `perSecond`. */
+export interface Rate { perSecond: number, burst: number }
+
+/** What is left of a rate. One lives as long as what it limits. */
 export class TokenBucket {
-  readonly #perMs: number
-  readonly #burst: number
+  readonly #rate: Rate
   #tokens: number
   #updatedAt: number
 
   /** @param now milliseconds of the caller's clock, as in `take` */
-  constructor ({ perSecond, burst }: { perSecond: number, burst: number }, now: number) {
-    this.#perMs = perSecond / 1000
-    this.#burst = burst
-    this.#tokens = burst
+  constructor (rate: Rate, now: number) {
+    this.#rate = rate
+    this.#tokens = rate.burst
     this.#updatedAt = now
   }
 
-  /** Takes one token if there is one. A clock that goes back refills nothing. */
+  /** Takes one token if there is one. */
   take (now: number): boolean {
-    this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, now - this.#updatedAt) * this.#perMs)
-    this.#updatedAt = now
-    if (this.#tokens < 1) return false
+    if (!this.has(now)) return false
     this.#tokens -= 1
     return true
+  }
+
+  /** True when `take` would be. A clock that goes back refills nothing. */
+  has (now: number): boolean {
+    const { perSecond, burst } = this.#rate
+    this.#tokens = Math.min(burst, this.#tokens + Math.max(0, now - this.#updatedAt) * perSecond / 1000)
+    this.#updatedAt = now
+    return this.#tokens >= 1
   }
 }

@@ -1,66 +1,87 @@
 import './header-size.js'                           // before the library, which reads it when it is loaded
 import { randomUUID } from 'node:crypto'
-import { App, us_listen_socket_close, type HttpRequest, type HttpResponse, type TemplatedApp, type us_listen_socket, type us_socket_context_t, type WebSocket } from 'uWebSockets.js'
-import type { CloseCode, Principal } from '@fastify-uws-auth/auth-contract'
-import type { Admission, Refusal } from './admission.js'
-import type { Transport } from './connection.js'
+import * as uws from 'uWebSockets.js'
+import type { CloseCode } from '@fastify-uws-auth/auth-contract'
+import type { Refusal } from './admission.js'
+import type { Transport } from './connection-services.js'
 import { problemAnswer, type HttpAnswer } from './http-answer.js'
 import { SUBPROTOCOL, type UpgradeRequest } from './upgrade.js'
 
 const IDLE_TIMEOUT_SECONDS = 60                       // pings at 44 s, before a proxy's 60 s
-const HARD_BACKPRESSURE_BYTES = 1024 * 1024
 const SMALLEST_HARD_PAYLOAD_BYTES = 64 * 1024
-const EXCLUSIVE_PORT = 1                              // LIBUS_LISTEN_EXCLUSIVE_PORT, which the typings declare as a type only
+/** How far above ours the library's limits are: beyond them it cuts the connection, or drops frames, without a close code. */
+const HARD_PAYLOAD_FACTOR = 2
+const HARD_BACKPRESSURE_FACTOR = 4
+const SENT = 1
+// The typings declare these two as types only.
+const { SHARED_COMPRESSOR, LIBUS_LISTEN_EXCLUSIVE_PORT } = uws as unknown as { SHARED_COMPRESSOR: uws.CompressOptions, LIBUS_LISTEN_EXCLUSIVE_PORT: number }
 
-/** What a socket of the library calls; one for each socket. */
-export interface SocketHandlers {
-  onMessage (bytes: Uint8Array, isBinary: boolean): void
-  /** @param code 1006 when no close frame came; then the reason is the library's */
-  onClosed (code: number, reason: string): void
-}
-
-export interface UwsServerOptions {
-  /** Decides about an upgrade. Its promise never rejects. The handlers are asked for in the tick of its answer. */
-  authenticate: (request: UpgradeRequest) => Promise<() => Admission>
+/** What the library's events lead to. `Opened` is what belongs to one socket. */
+export interface UwsServerOptions<Entry, Opened> {
+  /** Considers an upgrade. Its promise never rejects; what it resolves to is called in the tick that opens the socket. */
+  authenticate: (request: UpgradeRequest) => Promise<() => Entry | Refusal>
   /** True when a refusal has to be said with a close code, because a page's script cannot read HTTP. */
   refusesWithCloseCode: (request: UpgradeRequest) => boolean
-  onOpen: (principal: Principal, transport: Transport) => SocketHandlers
+  onOpen: (entry: Entry, transport: Transport) => Opened
+  /** @param bytes valid during the call only */
+  onMessage: (opened: Opened, bytes: ArrayBuffer, isBinary: boolean) => void
+  /** @param code 1006 when no close frame came; then the reason is the library's */
+  onClosed: (opened: Opened, code: number, reason: string) => void
   /** Answers what is not an upgrade of `/ws`, by method and path. */
   answer: (method: string, path: string) => HttpAnswer
   maxMessageBytes: number
+  slowConsumerBytes: number
 }
 
 export interface UwsServer {
-  /** @throws {Error} when the port cannot be had */
-  listen (host: string, port: number): Promise<void>
+  /**
+   * @param exclusive false to share the port with other processes of this server
+   * @throws {Error} when the port cannot be had
+   */
+  listen (host: string, port: number, exclusive: boolean): Promise<void>
   /** No new connections; those that are open stay. */
   stopListening (): void
   /** Cuts everything that is left. */
   close (): void
 }
 
-// The library copies this; what has to be reached from outside lies one level below.
-interface SocketData { opened: { socket?: Socket }, handlers?: SocketHandlers }
-type Socket = WebSocket<SocketData>
+type SocketData<Opened> = { transport: UwsTransport<Opened> }
+
+/** One socket of the library. It is the only thing that the library keeps for us, since it copies what it is given. */
+class UwsTransport<Opened> implements Transport {
+  socket: uws.WebSocket<SocketData<Opened>> | undefined
+  opened: Opened | undefined
+
+  get bufferedBytes (): number { return this.socket?.getBufferedAmount() ?? 0 }
+
+  send (text: string, compress: boolean): number {
+    return this.socket!.send(text, false, compress) === SENT ? 0 : this.bufferedBytes
+  }
+
+  end (code: CloseCode, reason: string): void { this.socket!.end(code, reason) }
+}
 
 /** The socket library behind our own terms. No other module imports it. */
-export function createUwsServer (options: UwsServerOptions): UwsServer {
-  const app = App()
-  let listenSocket: us_listen_socket | false = false
+export function createUwsServer<Entry extends { kind: string }, Opened> (options: UwsServerOptions<Entry, Opened>): UwsServer {
+  const app = uws.App()
+  let listenSocket: uws.us_listen_socket | false = false
 
-  app.ws<SocketData>('/ws', {
-    // Above our own limits: beyond these the library cuts the connection without a close code.
-    maxPayloadLength: Math.max(SMALLEST_HARD_PAYLOAD_BYTES, options.maxMessageBytes * 2),
-    maxBackpressure: HARD_BACKPRESSURE_BYTES,
+  app.ws<SocketData<Opened>>('/ws', {
+    maxPayloadLength: Math.max(SMALLEST_HARD_PAYLOAD_BYTES, options.maxMessageBytes * HARD_PAYLOAD_FACTOR),
+    maxBackpressure: options.slowConsumerBytes * HARD_BACKPRESSURE_FACTOR,
+    compression: SHARED_COMPRESSOR,                   // one of each socket's own would cost 77 KB
     idleTimeout: IDLE_TIMEOUT_SECONDS,
     sendPingsAutomatically: true,
     upgrade: (res, req, context) => upgrade(res, req, context, options),
-    open: socket => { socket.getUserData().opened.socket = socket },
-    message: (socket, message, isBinary) => socket.getUserData().handlers?.onMessage(new Uint8Array(message), isBinary),
+    open (socket) { socket.getUserData().transport.socket = socket },
+    message (socket, message, isBinary) {
+      const { opened } = socket.getUserData().transport
+      if (opened !== undefined) options.onMessage(opened, message, isBinary)
+    },
     close (socket, code, reason) {
-      const { opened, handlers } = socket.getUserData()
-      opened.socket = undefined                       // a closed socket throws when it is touched
-      handlers?.onClosed(code, Buffer.from(reason).toString())
+      const { transport } = socket.getUserData()
+      transport.socket = undefined                    // a closed socket throws when it is touched
+      if (transport.opened !== undefined) options.onClosed(transport.opened, code, Buffer.from(reason).toString())
     }
   })
   app.any('/*', (res, req) => {
@@ -69,77 +90,72 @@ export function createUwsServer (options: UwsServerOptions): UwsServer {
   })
 
   return {
-    listen: (host, port) => new Promise((resolve, reject) => {
-      listenExclusively(app, host, port, socket => {
+    listen: (host, port, exclusive) => new Promise((resolve, reject) => {
+      listen(app, host, port, exclusive ? LIBUS_LISTEN_EXCLUSIVE_PORT : 0, socket => {
         listenSocket = socket
         if (socket) resolve()
         else reject(new Error('the port cannot be had'))
       })
     }),
     stopListening () {
-      if (listenSocket) us_listen_socket_close(listenSocket)
+      if (listenSocket) uws.us_listen_socket_close(listenSocket)
       listenSocket = false
     },
     close () { app.close() }
   }
 }
 
-// The typings lack the form with both a host and options. Without the option a second process on the port would take
-// half of the connections, and nobody would notice.
-function listenExclusively (app: TemplatedApp, host: string, port: number, callback: (socket: us_listen_socket | false) => void): void {
-  const listen = app.listen as unknown as (host: string, port: number, options: number, callback: (socket: us_listen_socket | false) => void) => void
-  listen.call(app, host, port, EXCLUSIVE_PORT, callback)
+// The typings lack the form with both a host and options. Unless the port is asked for exclusively, a second program on
+// it would take half of the connections, and nobody would notice.
+function listen (app: uws.TemplatedApp, host: string, port: number, options: number, callback: (socket: uws.us_listen_socket | false) => void): void {
+  const listenWithOptions = app.listen as unknown as (host: string, port: number, options: number, callback: (socket: uws.us_listen_socket | false) => void) => void
+  listenWithOptions.call(app, host, port, options, callback)
 }
 
 // The request is only valid until this function awaits; the response until it is aborted.
-async function upgrade (res: HttpResponse, req: HttpRequest, context: us_socket_context_t, options: UwsServerOptions): Promise<void> {
+async function upgrade<Entry extends { kind: string }, Opened> (res: uws.HttpResponse, req: uws.HttpRequest, context: uws.us_socket_context_t, options: UwsServerOptions<Entry, Opened>): Promise<void> {
   let aborted = false
   res.onAborted(() => { aborted = true })
   // A handshake without the word (RFC 6455, section 4.2.1) makes the library close the socket and forget to say so.
   if (!hasToken(req.getHeader('connection'), 'upgrade')) return sendAnswer(res, problemAnswer('upgrade_required', randomUUID()))
-  const request = readRequest(req)
+  const request = readRequest(res, req)
   const key = req.getHeader('sec-websocket-key')
   const protocol = hasToken(req.getHeader('sec-websocket-protocol'), SUBPROTOCOL) ? SUBPROTOCOL : ''
+  const extensions = req.getHeader('sec-websocket-extensions')
   const usesCloseCode = options.refusesWithCloseCode(request)
 
   const decide = await options.authenticate(request)
   if (aborted) return
   const outcome = decide()
-  if (outcome.kind === 'refused' && !usesCloseCode) return sendAnswer(res, problemAnswer(outcome.error, randomUUID()))
+  if (isRefusal(outcome) && !usesCloseCode) return sendAnswer(res, problemAnswer(outcome.error, randomUUID()))
 
   // After the upgrade, cork() reads memory that the upgrade has given back, and closes the socket when it finds a
   // certain bit there (uNetworking/uWebSockets, issue 1928). So nothing that allocates may happen inside it: the
   // library's open handler only keeps the socket, and we open it afterwards, still in the same tick.
-  const opened: SocketData['opened'] = {}
-  res.cork(() => res.upgrade<SocketData>({ opened }, key, protocol, '', context))
-  if (opened.socket) open(opened.socket, outcome, options)
+  const data: SocketData<Opened> = { transport: new UwsTransport() }
+  res.cork(() => res.upgrade(data, key, protocol, extensions, context))
+  if (data.transport.socket !== undefined) open(data.transport, data.transport.socket, outcome, options)
 }
 
-function open (socket: Socket, outcome: Admission, options: UwsServerOptions): void {
-  if (outcome.kind === 'refused') return endRefused(socket, outcome)
-  socket.cork(() => {
-    socket.getUserData().handlers = options.onOpen(outcome.principal, {
-      send (text) {
-        socket.send(text)
-        return socket.getBufferedAmount()
-      },
-      end (code: CloseCode, reason: string) { socket.end(code, reason) }
-    })
-  })
+function open<Entry extends { kind: string }, Opened> (transport: UwsTransport<Opened>, socket: uws.WebSocket<SocketData<Opened>>, outcome: Entry | Refusal, { onOpen }: UwsServerOptions<Entry, Opened>): void {
+  if (isRefusal(outcome)) socket.end(outcome.close, outcome.reason)
+  else socket.cork(() => { transport.opened = onOpen(outcome, transport) })
 }
 
-function endRefused (socket: Socket, { close, reason }: Refusal): void {
-  socket.end(close, reason)
+function isRefusal (outcome: { kind: string }): outcome is Refusal {
+  return outcome.kind === 'refused'
 }
 
-function readRequest (req: HttpRequest): UpgradeRequest {
+function readRequest (res: uws.HttpResponse, req: uws.HttpRequest): UpgradeRequest {
   const authorization: string[] = []
   const origin: string[] = []
+  const forwardedFor: string[] = []
   req.forEach((name, value) => {
     if (name === 'authorization') authorization.push(value)
     if (name === 'origin') origin.push(value)
+    if (name === 'x-forwarded-for') forwardedFor.push(value)
   })
-  return { query: req.getQuery(), authorization, origin, version: req.getHeader('sec-websocket-version') }
+  return { query: req.getQuery(), authorization, origin, forwardedFor, peer: new Uint8Array(res.getRemoteAddress()), version: req.getHeader('sec-websocket-version') }
 }
 
 // In a list such as `keep-alive, Upgrade` (RFC 9110, section 5.6.1).
@@ -148,7 +164,7 @@ function hasToken (list: string, token: string): boolean {
 }
 
 // The connection ends with the answer: what may follow an unusual body is not read as another request.
-function sendAnswer (res: HttpResponse, { status, headers, body }: HttpAnswer, headersOnly = false): void {
+function sendAnswer (res: uws.HttpResponse, { status, headers, body }: HttpAnswer, headersOnly = false): void {
   res.cork(() => {
     res.writeStatus(status)
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value)

@@ -34,6 +34,24 @@ t.test('messages are answered with their id', async t => {
   ])
 })
 
+t.test('only long echoes are compressed', async t => {
+  const it = new ConnectionUnderTest()
+  it.say({ type: 'echo', payload: { text: 'x'.repeat(900) } })
+  it.say({ type: 'ping', id: 'x' })
+  t.strictSame(it.compressed, [])
+  it.say({ type: 'echo', payload: { text: 'x'.repeat(1100) } })
+  t.equal(it.compressed.length, 1)
+})
+
+t.test('a message of a session that has ended is not executed, even before its socket is closed', async t => {
+  const it = new ConnectionUnderTest()
+  it.takeFrames()
+  it.endSession('logout')
+  it.say({ type: 'echo', payload: {} })
+  t.strictSame(it.takeFrames(), [{ type: 'session_revoked', payload: { reason: 'logout' } }])
+  t.strictSame(it.ends, [{ code: 4410, reason: 'session_revoked' }])
+})
+
 t.test('bye closes with 1000', async t => {
   const it = new ConnectionUnderTest()
   it.say({ type: 'bye' })

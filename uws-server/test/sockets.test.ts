@@ -53,7 +53,7 @@ t.test('connecting', async t => {
   await server.endSession(ended)
   await server.endSession(banned, 'user_disabled')
   const refusals: Array<{ name: string, query?: string, headers?: Record<string, string>, status: number, code: string, close: number }> = [
-    { name: 'no credential', status: 401, code: 'invalid_token', close: 4401 },
+    { name: 'an Authorization of another kind', headers: { authorization: 'Basic eDp5' }, status: 401, code: 'invalid_token', close: 4401 },
     { name: 'an empty one', query: '?token=', status: 401, code: 'invalid_token', close: 4401 },
     { name: 'a bad one', query: `?token=${accessToken}x`, status: 401, code: 'invalid_token', close: 4401 },
     { name: 'an expired one', query: `?token=${expiredToken}`, status: 401, code: 'invalid_token', close: 4419 },

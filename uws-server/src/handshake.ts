@@ -1,0 +1,63 @@
+import { CLOSE, type AccessTokenVerifier, type Principal } from '@fastify-uws-auth/auth-contract'
+import { refuse, type Admission, type Refusal, type VerifiedCredential } from './admission.js'
+import type { SocketMetrics } from './socket-metrics.js'
+import type { Source } from './sources.js'
+import { readCredential, type Credential, type UpgradePolicy, type UpgradeRequest } from './upgrade.js'
+
+/** Consumes a ticket. Never rejects; `unavailable` when nobody could be asked. */
+export type TicketVerifier = (ticket: string) => Promise<VerifiedCredential | { kind: 'unavailable' }>
+
+export interface HandshakeOptions {
+  policy: UpgradePolicy
+  sourceOf: (request: UpgradeRequest) => Source
+  verifyAccessToken: AccessTokenVerifier
+  verifyTicket: TicketVerifier
+  /** Decides about whom a credential was verified to speak for. */
+  admit: (credential: VerifiedCredential) => Admission
+  isDraining: () => boolean
+  metrics: Pick<SocketMetrics, 'connected'>
+  /** Milliseconds since the epoch. */
+  now: () => number
+}
+
+/** Who comes in, and from where. Without a principal: somebody who has to say by a message who they are. */
+export interface Entry { kind: 'entered', principal: Principal | undefined, source: Source }
+
+const DRAINING = refuse('temporarily_unavailable', CLOSE.serviceRestart, 'service restart')
+const TOO_FAST = refuse('rate_limited', CLOSE.rateLimited, 'rate_limited')
+const TOO_MANY_SOCKETS = refuse('rate_limited', CLOSE.connectionLimit, 'connection_limit')
+const UNAVAILABLE = refuse('temporarily_unavailable', CLOSE.tryAgainLater, 'try again later')
+
+/**
+ * Considers upgrade requests: first what costs nothing to know, so that a flood is refused before anything is verified
+ * for it.
+ * @returns never rejects; call what it resolves to in the tick in which the socket enters the registry
+ */
+export function createHandshake (options: HandshakeOptions): (request: UpgradeRequest) => Promise<() => Entry | Refusal> {
+  const { policy, sourceOf, admit, isDraining, metrics, now } = options
+
+  const consider = async (credential: Credential | Refusal, source: Source): Promise<() => Admission | 'anonymous'> => {
+    if (!source.takeConnect(now())) return () => TOO_FAST
+    if (credential.kind === 'refused') return () => credential
+    if (!source.hasRoom()) return () => TOO_MANY_SOCKETS
+    if (credential.kind === 'none') return () => 'anonymous'
+    if (!source.mayAuthenticate(now())) return () => TOO_FAST
+    const verification = credential.kind === 'ticket' ? await options.verifyTicket(credential.ticket) : await options.verifyAccessToken(credential.accessToken)
+    if (verification.kind === 'unavailable') return () => UNAVAILABLE
+    if (verification.kind === 'refused') source.noteFailure(now())
+    return () => source.hasRoom() ? admit(verification) : TOO_MANY_SOCKETS
+  }
+
+  return async request => {
+    const source = sourceOf(request)
+    const credential = readCredential(request, policy)
+    const answer = await consider(credential, source)
+    const carrier = credential.kind === 'refused' ? 'none' : credential.carrier
+    return () => {
+      const outcome = isDraining() ? DRAINING : answer()
+      if (outcome === 'anonymous') return { kind: 'entered', principal: undefined, source }
+      metrics.connected(outcome.kind === 'refused' ? outcome.reason : 'accepted', carrier)
+      return outcome.kind === 'refused' ? outcome : { kind: 'entered', principal: outcome.principal, source }
+    }
+  }
+}
