@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sharedClock, type Crowd } from './crowd.js'
+import { encodeTextFrame } from './lean-client.js'
+
+export interface EchoLoadResult {
+  answered: number
+  /** Milliseconds each, sorted. */
+  latencies: number[]
+}
+
+/**
+ * Keeps one message in flight on each socket of a crowd for so many milliseconds.
+ * @throws {Error} when a socket closes or is answered with something else
+ */
+export async function echoFor (milliseconds: number, crowd: Crowd): Promise<EchoLoadResult> {
+  const frame = encodeTextFrame(crowd.dialect.echo)
+  const end = performance.now() + milliseconds
+  const sentAt = new Float64Array(crowd.sockets.length)
+  const latencies: number[] = []
+  let waiting = crowd.sockets.length
+  await new Promise<void>((resolve, reject) => {
+    crowd.onClosed = (_, code) => reject(new Error(`a socket closed with ${code} between echoes`))
+    crowd.onMessage = (text, index) => {
+      if (text.length !== crowd.dialect.echo.length) return reject(new Error(`not an echo: ${text.slice(0, 200)}`))
+      const now = performance.now()
+      latencies.push(now - sentAt[index]!)
+      if (now >= end) {
+        waiting -= 1
+        if (waiting === 0) resolve()
+        return
+      }
+      sentAt[index] = now
+      crowd.sockets[index]!.sendFrame(frame)
+    }
+    for (const [index, socket] of crowd.sockets.entries()) {
+      sentAt[index] = performance.now()
+      socket!.sendFrame(frame)
+    }
+  }).finally(() => quieten(crowd))
+  return { answered: latencies.length, latencies: latencies.sort((a, b) => a - b) }
+}
+
+export interface ProbeResult {
+  sent: number
+  /** Longest time from when a message was due until its answer, in milliseconds. */
+  longestMs: number
+  /** The same for the median message: what an answer takes when nothing is in its way. */
+  medianMs: number
+}
+
+/**
+ * Sends an echo on the crowd's first socket every so many milliseconds until `signal` is aborted. Latency counts from when the message was due, so
+ * that a stall is seen whole, whoever stalls.
+ */
+export async function probe (everyMs: number, crowd: Crowd, signal: AbortSignal): Promise<ProbeResult> {
+  const frame = encodeTextFrame(crowd.dialect.echo)
+  const due: number[] = []
+  const latencies: number[] = []
+  crowd.onMessage = () => { latencies.push(sharedClock() - due[latencies.length]!) }
+  const start = sharedClock()
+  while (!signal.aborted) {
+    const next = start + due.length * everyMs
+    const wait = next - sharedClock()
+    if (wait > 0) await sleep(wait)
+    due.push(next)
+    crowd.sockets[0]!.sendFrame(frame)
+  }
+  while (latencies.length < due.length && crowd.sockets[0]?.isOpen) await sleep(1)
+  quieten(crowd)
+  const sorted = latencies.sort((a, b) => a - b)
+  return { sent: due.length, longestMs: sorted.at(-1) ?? Infinity, medianMs: sorted[Math.floor(sorted.length / 2)] ?? Infinity }
+}
+
+function quieten (crowd: Crowd): void {
+  crowd.onMessage = () => {}
+  crowd.onClosed = () => {}
+}

@@ -1,0 +1,54 @@
+// Memory of idle authenticated sockets in one server process, ours beside others.
+// `npm run bench:sockets-memory -- 2000` for other than 19,000 sockets.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { callAll, loopbackAddresses, startClient } from './clients.js'
+import { startDatabase, temporaryFolder } from './database.js'
+import { residentBytes } from './process-figures.js'
+import { megabytes, printHead, progress } from './report.js'
+import { startComparedServer, startOurServer, type ServerUnderTest } from './server-under-test.js'
+import { withTeardown, type Teardown } from './teardown.js'
+import { makeKeyFiles } from './tokens.js'
+
+const COUNT = Number(process.argv[2] ?? 19_000)
+const CLIENTS = 2
+const share = Math.floor(COUNT / CLIENTS)
+const SETTLE_MS = 15_000
+const AIM = { bytesPerSocket: 3072, baseMb: 75 }
+
+await withTeardown(async t => {
+  printHead(`${share * CLIENTS} idle sockets in one process; each has a user, a session and an access token of its own`, ['uWebSockets.js', 'ws', 'socket.io', 'jose'])
+  const keys = makeKeyFiles(temporaryFolder(t))
+  const { wsUrl } = await startDatabase(t)
+  const servers: Record<string, (t: Teardown) => Promise<ServerUnderTest>> = {
+    ours: t => startOurServer(t, { databaseUrl: wsUrl, keys }),
+    'uWebSockets.js, no authentication': t => startComparedServer(t, 'raw', keys),
+    'ws, jose': t => startComparedServer(t, 'ws', keys),
+    'Socket.IO, jose': t => startComparedServer(t, 'socket.io', keys)
+  }
+  const clients = Array.from({ length: CLIENTS }, () => startClient(t))
+  const rows: Record<string, unknown> = {}
+  for (const [name, start] of Object.entries(servers)) {
+    progress(name)
+    await withTeardown(async own => {
+      const server = await start(own)
+      await Promise.all(clients.map((client, i) => client.call('prepare', { ports: [server.port], dialect: server.dialect, addresses: loopbackAddresses(4), keys, firstIndex: i * share })))
+      await callAll(clients, 'mint', { count: share, generation: 0 })
+      await sleep(SETTLE_MS)
+      const before = residentBytes(server.pids)
+      const opened = (await callAll(clients, 'open', share)).reduce((sum, n) => sum + n, 0)
+      const atOnce = residentBytes(server.pids)
+      await sleep(SETTLE_MS)
+      const settled = residentBytes(server.pids)
+      await callAll(clients, 'reset')
+      rows[name] = {
+        opened,
+        'before, MB': megabytes(before),
+        'all open, MB': megabytes(atOnce),
+        [`${SETTLE_MS / 1000} s later, MB`]: megabytes(settled),
+        'bytes per socket': Math.round((settled - before) / opened)
+      }
+    })
+  }
+  console.table(rows)
+  console.log(`Aims for ours: at most ${AIM.bytesPerSocket} bytes per socket, at most ${AIM.baseMb} MB before.`)
+})

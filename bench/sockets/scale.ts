@@ -1,0 +1,125 @@
+// Many concurrent authenticated sockets over several processes on one port: opened, all renewed, one revoked, all
+// revoked. `npm run bench:sockets-scale -- 2000 2` for 2,000 sockets over 2 processes.
+// Ends with 1 when a socket failed to open or to renew, or closed with another code than 4410.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { callAll, loopbackAddresses, startClient, type Client } from './clients.js'
+import { sharedClock, type Closes } from './crowd.js'
+import { startDatabase, temporaryFolder } from './database.js'
+import { cpuMicroseconds, kernelSocketBytes, residentBytes } from './process-figures.js'
+import { megabytes, printHead, progress } from './report.js'
+import { startOurServer, type ServerUnderTest } from './server-under-test.js'
+import { withTeardown } from './teardown.js'
+import { makeKeyFiles } from './tokens.js'
+
+const COUNT = Number(process.argv[2] ?? 100_000)
+const PROCESSES = Number(process.argv[3] ?? 6)
+const CLIENTS = 6
+const ADDRESSES = 12
+const SETTLE_MS = 15_000
+/** A server that has lost the news reads the table within two seconds. */
+const OTHERS_WOULD_CLOSE_WITHIN_MS = 3000
+const SESSION_REVOKED = 4410
+
+const failures: string[] = []
+
+await withTeardown(async t => {
+  printHead(`${COUNT} sockets over ${PROCESSES} processes on one port, ${CLIENTS} client processes, ${ADDRESSES} source addresses, one PostgreSQL, all on this machine`, ['uWebSockets.js', 'pg', 'jose'])
+  const keys = makeKeyFiles(temporaryFolder(t))
+  const { wsUrl, revoke } = await startDatabase(t)
+  const server = await startOurServer(t, { databaseUrl: wsUrl, keys, processes: PROCESSES })
+  const shares = shareOut(COUNT, CLIENTS)
+  const clients = shares.map(() => startClient(t))
+  const addresses = loopbackAddresses(ADDRESSES)
+  await Promise.all(clients.map((client, i) => client.call('prepare', { ports: [server.port], dialect: 'ours', addresses: turned(addresses, i), keys, firstIndex: shares[i]!.first })))
+  progress(`minting ${2 * COUNT} access tokens`)
+  for (const generation of [0, 1]) await Promise.all(clients.map((client, i) => client.call('mint', { count: shares[i]!.count, generation })))
+
+  await sleep(SETTLE_MS)
+  const before = { resident: server.pids.map(pid => residentBytes([pid])), kernel: kernelSocketBytes() }
+  const phases: Record<string, unknown> = {}
+
+  progress('opening')
+  phases['open'] = await measure(server, COUNT, async () => sum(await Promise.all(clients.map((client, i) => client.call('open', shares[i]!.count)))))
+  await sleep(SETTLE_MS)
+  const full = { resident: server.pids.map(pid => residentBytes([pid])), kernel: kernelSocketBytes() }
+
+  progress('reauthenticating')
+  phases['reauth'] = await measure(server, COUNT, async () => sum(await callAll(clients, 'reauth', 1)))
+
+  progress('revoking one')
+  phases['revoke one'] = await revokeOne(server, clients, revoke)
+
+  progress('revoking all')
+  phases['revoke all'] = await revokeAll(server, clients, shares, revoke)
+
+  console.table(phases)
+  printMemory(before, full)
+  for (const failure of failures) console.log(`FAILED: ${failure}`)
+  if (failures.length > 0) process.exitCode = 1
+})
+
+/** Measures work that should succeed `wanted` times. */
+async function measure (server: ServerUnderTest, wanted: number, work: () => Promise<number>): Promise<Record<string, unknown>> {
+  const [startedAt, cpuBefore] = [sharedClock(), cpuMicroseconds(server.pids)]
+  const done = await work()
+  const seconds = (sharedClock() - startedAt) / 1000
+  if (done !== wanted) failures.push(`${wanted - done} of ${wanted} did not succeed`)
+  return { sockets: done, failures: wanted - done, seconds: Number(seconds.toFixed(2)), 'server CPU, µs each': Math.round((cpuMicroseconds(server.pids) - cpuBefore) / Math.max(done, 1)) }
+}
+
+async function revokeOne (server: ServerUnderTest, clients: Client[], revoke: (first: number, last: number) => Promise<void>): Promise<Record<string, unknown>> {
+  const cpuBefore = cpuMicroseconds(server.pids)
+  const closed = clients[0]!.call('nextClose')
+  await revoke(0, 0)
+  const committedAt = sharedClock()
+  const { index, code, at } = await closed
+  await sleep(OTHERS_WOULD_CLOSE_WITHIN_MS)
+  const others = closedCount(await callAll(clients, 'closes')) - 1
+  if (index !== 0 || code !== SESSION_REVOKED || others !== 0) failures.push(`revoking one session closed socket ${index} with ${code}, and ${others} others`)
+  return { sockets: 1, failures: others, seconds: Number(((at - committedAt) / 1000).toFixed(4)), 'server CPU, µs each': Math.round(cpuMicroseconds(server.pids) - cpuBefore) }
+}
+
+async function revokeAll (server: ServerUnderTest, clients: Client[], shares: Share[], revoke: (first: number, last: number) => Promise<void>): Promise<Record<string, unknown>> {
+  const cpuBefore = cpuMicroseconds(server.pids)
+  await revoke(1, COUNT - 1)
+  const committedAt = sharedClock()
+  const closes = await Promise.all(clients.map((client, i) => client.call('untilClosed', shares[i]!.count)))
+  const codes = Object.entries(Object.assign({}, ...closes.map(({ codes }) => codes)) as object).map(([code]) => Number(code))
+  const closed = sum(closes.map(({ codes }) => codes[SESSION_REVOKED] ?? 0)) - 1
+  if (closed !== COUNT - 1 || codes.some(code => code !== SESSION_REVOKED)) failures.push(`revoking all closed ${closed} of ${COUNT - 1} with ${SESSION_REVOKED}; codes seen: ${codes.join(', ')}`)
+  const seconds = (Math.max(...closes.map(({ lastAt }) => lastAt)) - committedAt) / 1000
+  return { sockets: closed, failures: COUNT - 1 - closed, seconds: Number(seconds.toFixed(2)), 'server CPU, µs each': Math.round((cpuMicroseconds(server.pids) - cpuBefore) / Math.max(closed, 1)) }
+}
+
+interface MemoryFigures { resident: number[], kernel: { buffers: number, objects: number } }
+
+function printMemory (before: MemoryFigures, full: MemoryFigures): void {
+  const list = (bytes: number[]) => bytes.map(one => megabytes(one)).join(' ')
+  console.table({
+    'server processes before, MB': list(before.resident),
+    'server processes full, MB': list(full.resident),
+    'bytes per socket in the process': Math.round((sum(full.resident) - sum(before.resident)) / COUNT),
+    'kernel buffers for TCP before → full, MB': `${megabytes(before.kernel.buffers)} → ${megabytes(full.kernel.buffers)}`,
+    'kernel objects (slab) more when full, MB, both ends': megabytes(full.kernel.objects - before.kernel.objects)
+  })
+}
+
+interface Share { first: number, count: number }
+
+function shareOut (count: number, parts: number): Share[] {
+  const bounds = Array.from({ length: parts + 1 }, (_, i) => Math.floor(count * i / parts))
+  return bounds.slice(1).map((end, i) => ({ first: bounds[i]!, count: end - bounds[i]! }))
+}
+
+// So that each client begins with another address.
+function turned (addresses: string[], by: number): string[] {
+  return [...addresses.slice(by * 2), ...addresses.slice(0, by * 2)]
+}
+
+function closedCount (closes: Closes[]): number {
+  return sum(closes.flatMap(({ codes }) => Object.values(codes)))
+}
+
+function sum (values: number[]): number {
+  return values.reduce((total, n) => total + n, 0)
+}
