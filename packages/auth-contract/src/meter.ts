@@ -27,7 +27,12 @@ export interface Meter {
   gauge (metric: GaugeMetric, read: () => number | Record<string, number>): void
   /** Everything measured so far, in the text format of Prometheus. */
   render (): Promise<{ contentType: string, text: string }>
+  /** The same in a form that can be sent to another process and summed there. */
+  measurements (): Promise<Measurements>
 }
+
+/** What one process has measured. */
+export type Measurements = object[]
 
 /** Measures nothing. */
 const IDLE_METER: Meter = {
@@ -35,7 +40,8 @@ const IDLE_METER: Meter = {
   amount: () => () => {},
   histogram: () => () => {},
   gauge () {},
-  render: async () => ({ contentType: 'text/plain', text: '' })
+  render: async () => ({ contentType: 'text/plain', text: '' }),
+  measurements: async () => []
 }
 
 /** A meter that also watches the process itself when there is a port to read it on, otherwise one that does nothing. */
@@ -43,5 +49,16 @@ export async function createMeter (metricsPort: number | undefined): Promise<Met
   if (metricsPort === undefined) return IDLE_METER
   // Loaded only when asked for: the library costs each process about 10 MB.
   const { PrometheusMeter } = await import('./prometheus-meter.js')
-  return new PrometheusMeter()
+  return new PrometheusMeter({ watchesProcess: true })
+}
+
+/**
+ * A meter that renders what other processes have measured together with its own; it does not watch its own process.
+ * What a process has counted is gone when it ends: the sum falls, and Prometheus takes that for a restart.
+ * @param collect asks the others; when it rejects, so does `render`: a sum with a part missing would look like a fall
+ */
+export async function createSummingMeter (metricsPort: number | undefined, collect: () => Promise<Measurements[]>): Promise<Meter> {
+  if (metricsPort === undefined) return IDLE_METER
+  const { SummingMeter } = await import('./prometheus-meter.js')
+  return new SummingMeter(collect)
 }

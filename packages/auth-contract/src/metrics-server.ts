@@ -20,7 +20,9 @@ export async function startMetricsServer ({ meter, host, port }: MetricsServerOp
   const server = createServer({ requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 65_000 }, (request, response) => {
     request.resume()                                  // a body is of no interest
     if (request.method !== 'GET' || pathOf(request.url ?? '') !== '/metrics') return answer(response, 404, 'text/plain', '')
-    meter.render().then(({ contentType, text }) => answer(response, 200, contentType, text), () => answer(response, 500, 'text/plain', ''))
+    meter.render().then(
+      ({ contentType, text }) => answer(response, 200, contentType, text),
+      () => answer(response, 500, 'text/plain', 'not everything could be measured\n'))
   })
   server.maxConnections = 20
   await listen(server, host, port)

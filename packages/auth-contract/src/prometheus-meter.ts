@@ -1,12 +1,13 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { GaugeMetric, HistogramMetric, LabelledMetric, Meter, MetricName } from './meter.js'
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { GaugeMetric, HistogramMetric, LabelledMetric, Measurements, Meter, MetricName } from './meter.js'
 
 /** The meter that Prometheus reads. No other module imports its library. */
 export class PrometheusMeter implements Meter {
   readonly #registry = new Registry()
 
-  constructor () {
-    collectDefaultMetrics({ register: this.#registry })
+  /** @param watchesProcess measures the process itself: memory, event loop, garbage collection */
+  constructor ({ watchesProcess }: { watchesProcess: boolean }) {
+    if (watchesProcess) collectDefaultMetrics({ register: this.#registry })
   }
 
   counter ({ name, help, labels = [] }: LabelledMetric): (...values: string[]) => void {
@@ -43,5 +44,24 @@ export class PrometheusMeter implements Meter {
 
   async render (): Promise<{ contentType: string, text: string }> {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() }
+  }
+
+  async measurements (): Promise<Measurements> {
+    return await this.#registry.getMetricsAsJSON()
+  }
+}
+
+/** Renders what several processes have measured as if they were one. */
+export class SummingMeter extends PrometheusMeter {
+  readonly #collect: () => Promise<Measurements[]>
+
+  constructor (collect: () => Promise<Measurements[]>) {
+    super({ watchesProcess: false })
+    this.#collect = collect
+  }
+
+  override async render (): Promise<{ contentType: string, text: string }> {
+    const sum = AggregatorRegistry.aggregate([await this.measurements(), ...await this.#collect()])
+    return { contentType: sum.contentType, text: await sum.metrics() }
   }
 }

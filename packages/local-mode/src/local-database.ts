@@ -1,9 +1,9 @@
+import { Supervised } from '@fastify-uws-auth/auth-contract'
 import { checkConnection, prepareDatabase } from './database.js'
 import { connectionString, startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js'
 import type { PrintLine } from './log-printer.js'
 import type { PartDatabases } from './part-environment.js'
 import type { LocalModeSettings } from './settings.js'
-import { Supervised } from './supervised.js'
 
 /** Name of the application's database in the embedded PostgreSQL. */
 export const DATABASE_NAME = 'auth'

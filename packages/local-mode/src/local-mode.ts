@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import { StartupError } from '@fastify-uws-auth/auth-contract'
+import { StartupError, Supervised } from '@fastify-uws-auth/auth-contract'
 import { migrate } from '@fastify-uws-auth/fastify-api/migrations'
 import { checkSettings } from './check-settings.js'
 import { takeLock, type LockFile } from './lock-file.js'
@@ -11,7 +11,7 @@ import { partEnvironments, type PartDatabases } from './part-environment.js'
 import { checkPortIsFree } from './ports.js'
 import { PROJECT_FOLDER } from './project-folder.js'
 import { metricsPorts, type LocalModeSettings } from './settings.js'
-import { Supervised } from './supervised.js'
+import { stopTimes } from './stop-times.js'
 
 /** The settings are checked before there is a database. */
 const PLACEHOLDERS: PartDatabases = { api: 'postgres://localhost', worker: 'postgres://localhost', ws: 'postgres://localhost' }
@@ -59,9 +59,10 @@ export async function runLocalMode ({ settings, env, scripts, onReady, signal }:
     signal.throwIfAborted()
 
     const environments = partEnvironments(settings, env, database.urls)
+    const stopWithinMs = stopTimes(environments)
     const starting = (['worker', 'api', 'ws'] as const).map(name => {
       const part = new Supervised({
-        launch: giveUp => startPart({ script: path.resolve(PROJECT_FOLDER, scripts[name]), env: environments[name], cwd: PROJECT_FOLDER, onLine: print[name] }, giveUp),
+        launch: giveUp => startPart({ script: path.resolve(PROJECT_FOLDER, scripts[name]), env: environments[name], cwd: PROJECT_FOLDER, stopWithinMs: stopWithinMs[name], onLine: print[name] }, giveUp),
         onCrash: (reason, ms) => print[name](`ended (${reason}); starting it again in ${ms / 1000} s`, 'stderr')
       })
       parts.push(part)

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { Running } from './supervised.js'
+import { awaitReady, stopChild, type Running } from '@fastify-uws-auth/auth-contract'
 
-const STOP_WITHIN_MS = 6000
 // Without this the young generation grows to 48 MB under load, which these programs have no use for.
 const NODE_FLAGS = ['--max-semi-space-size=2']
 // One heap of glibc for each thread of the pool would hold megabytes that nobody uses.
@@ -13,6 +12,8 @@ export interface PartOptions {
   script: string
   env: NodeJS.ProcessEnv
   cwd: string
+  /** After this many milliseconds of stopping it is killed. */
+  stopWithinMs: number
   onLine: (line: string, stream: 'stdout' | 'stderr') => void
 }
 
@@ -22,7 +23,7 @@ export interface PartOptions {
  * @param giveUp stops a part that is not ready yet
  * @throws {Error} with how the part ended, when that comes first
  */
-export async function startPart ({ script, env, cwd, onLine }: PartOptions, giveUp: AbortSignal): Promise<Running> {
+export async function startPart ({ script, env, cwd, stopWithinMs, onLine }: PartOptions, giveUp: AbortSignal): Promise<Running> {
   giveUp.throwIfAborted()
   const child = spawn(process.execPath, [...NODE_FLAGS, script], { env: { ...ALLOCATOR, ...env }, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   const linesRead = (['stdout', 'stderr'] as const).map(name => new Promise(resolve => {
@@ -36,23 +37,9 @@ export async function startPart ({ script, env, cwd, onLine }: PartOptions, give
       Promise.all(linesRead).then(() => resolve(signal ?? `exit code ${code}`))
     })
   })
-  const stop = () => stopPart(child, exited)
-  const ready = new Promise<'ready'>(resolve => child.on('message', message => { if (message === 'ready') resolve('ready') }))
-  giveUp.addEventListener('abort', stop, { once: true })
-  try {
-    const outcome = await Promise.race([ready, exited])
-    if (outcome !== 'ready') throw new Error(outcome)
-    return { exited, stop }
-  } finally {
-    giveUp.removeEventListener('abort', stop)
-  }
-}
-
-async function stopPart (child: ChildProcess, exited: Promise<string>): Promise<void> {
-  child.kill('SIGTERM')
-  const force = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_WITHIN_MS)
-  await exited
-  clearTimeout(force)
+  const stop = () => stopChild(child, { exited, withinMs: stopWithinMs, kill: () => signalGroup(child, 'SIGKILL') })
+  await awaitReady(child, { exited, stop }, giveUp)
+  return { exited, stop }
 }
 
 function signalGroup ({ pid }: ChildProcess, signal: NodeJS.Signals): void {
