@@ -1,27 +1,18 @@
-import { StartupError, announceReady, closeOnSignal, exitOnStartupError, logOptions, startMetricsServer } from '@fastify-uws-auth/auth-contract'
-import { pino } from 'pino'
-import { loadSocketConfig } from './config.js'
-import { openResources } from './resources.js'
-import { createSocketServer } from './socket-server.js'
+import { exitOnStartupError } from '@fastify-uws-auth/auth-contract/light'
 
-const CLOSE_WITHIN_MS = 5000
+// Looked at before the settings are read: doing that takes 25 MB, which the primary of several processes goes without.
+const several = !['', '1'].includes(process.env['WS_PROCESSES'] ?? '')
 
 async function main (): Promise<void> {
-  const config = loadSocketConfig(process.env)
-  const log = pino(logOptions('uws-server', config.LOG_LEVEL))
-  const resources = await openResources(config, log)
-  const server = createSocketServer(resources)
-  const metricsServer = await startMetricsServer({ meter: resources.meter, host: config.HOST, port: config.METRICS_PORT })
-  closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
-    await server.close()
-    await metricsServer.close()
-    await resources.close()
-  })
-  await server.listen().catch(() => {
-    throw new StartupError(`PORT: cannot listen on ${config.HOST}:${config.PORT}; is it taken by another program?`)
-  })
-  log.info({ host: config.HOST, port: config.PORT }, 'listening')
-  announceReady()
+  if (several) {
+    const { readPrimarySettings } = await import('./primary-settings.js')
+    const settings = await readPrimarySettings()
+    if (settings.processes > 1) {
+      const { runPrimary } = await import('./primary.js')
+      return await runPrimary(settings)
+    }
+  }
+  await import('./socket-process.js')
 }
 
 main().catch(exitOnStartupError('uws-server'))
