@@ -1,0 +1,27 @@
+// Plays the cases against a running server. `npm run ws:conformance -- --help`
+import { ALL_CASES } from './all-cases.js'
+import { HELP, readOptions, type Options } from './options.js'
+import { playAll } from './runner.js'
+
+const options = await readOptions(process.argv.slice(2), process.env).catch((err: Error) => {
+  console.error(`${err.message}; --help says more`)
+  process.exit(2)
+})
+if (options === undefined) console.log(HELP)
+else await run(options)
+
+async function run (options: Options): Promise<void> {
+  const cases = ALL_CASES.filter(({ id }) => id.startsWith(options.only))
+  const startedAt = Date.now()
+  const counts = { passed: 0, failed: 0, skipped: 0 }
+  const results = playAll(cases, options)
+  await Promise.all(results.map(async (coming, index) => {
+    const result = await coming
+    counts[result.kind] += 1
+    const { id, sentence } = cases[index]!
+    console.log(`${result.kind.padEnd(7)} ${id.padEnd(9)} ${sentence}${result.kind === 'passed' ? '' : `\n        ${result.reason}`}`)
+  }))
+  const seconds = Math.round((Date.now() - startedAt) / 1000)
+  console.log(`\n${cases.length} cases: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped, in ${seconds} s`)
+  process.exitCode = counts.failed > 0 ? 1 : 0
+}
