@@ -5,14 +5,16 @@ begin
   if exists (select from pg_roles where rolname = 'api') then
     grant select, insert, update on users, sessions to api;
     grant select, insert on revocations to api;
+    grant insert on ws_tickets to api;
+    grant select on socket_processes, socket_presence to api;
     grant execute on function confirm_generations (uuid[], integer[]) to api;
   end if;
   if exists (select from pg_roles where rolname = 'worker') then
-    grant select, delete on sessions, revocations to worker;
+    grant select, delete on sessions, revocations, ws_tickets, socket_processes, socket_presence to worker;
   end if;
   if exists (select from pg_roles where rolname = 'ws') then
     grant select on revocations to ws;
-    grant execute on function confirm_generations (uuid[], integer[]) to ws;
+    grant execute on function confirm_generations (uuid[], integer[]), consume_ws_ticket (bytea), touch_presence (uuid, uuid[], uuid[]) to ws;
   end if;
 end
 $$;
