@@ -1,10 +1,9 @@
 // A client process: does what the bench asks of it, one thing at a time, and ends with it.
-import { performance } from 'node:perf_hooks'
-import { createPublicKey, verify } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { connectFor } from './connect-load.js'
 import { Crowd, type ClosedListener, type Closes, type CrowdOptions } from './crowd.js'
+import type { DialectName } from './dialects.js'
 import { echoFor, probe, type EchoLoadResult, type ProbeResult } from './echo-load.js'
+import { verifyAlone } from './verify-alone.js'
 
 let options: CrowdOptions
 let crowd: Crowd
@@ -22,12 +21,13 @@ export interface ClientCommands {
   /** The next close of any socket. */
   nextClose: () => Promise<{ index: number, code: number, at: number }>
   reset: () => void
-  connectFor: (milliseconds: number) => Promise<number>
+  /** With the access tokens that were minted. */
+  connectFor: (load: { port: number, dialect: DialectName, milliseconds: number }) => Promise<number>
   echoFor: (milliseconds: number) => Promise<EchoLoadResult>
   startProbe: (everyMs: number) => void
   endProbe: () => Promise<ProbeResult>
-  /** CPU microseconds that `crypto.verify` alone takes for one access token of this generation. */
-  verifyAlone: (generation: number) => number
+  /** CPU microseconds that `crypto.verify` alone takes for one access token of these generations. */
+  verifyAlone: (generations: { from: number, to: number }) => number
 }
 
 const commands: ClientCommands = {
@@ -49,7 +49,7 @@ const commands: ClientCommands = {
     crowd.onClosed = listener
   }),
   reset: () => crowd.reset(),
-  connectFor: milliseconds => connectFor(milliseconds, { port: options.ports[0]!, dialect: options.dialect, addresses: options.addresses, tokens: crowd.tokens(0) }),
+  connectFor: ({ port, dialect, milliseconds }) => connectFor(milliseconds, { port, dialect, addresses: options.addresses, tokens: crowd.tokens(0) }),
   echoFor: milliseconds => echoFor(milliseconds, crowd),
   startProbe (everyMs) {
     const stop = new AbortController()
@@ -59,16 +59,9 @@ const commands: ClientCommands = {
     probing!.stop.abort()
     return await probing!.result
   },
-  verifyAlone (generation) {
-    const tokens = crowd.tokens(0, generation)
-    const key = createPublicKey(readFileSync(options.keys.publicPath))
-    const before = process.cpuUsage()
-    for (const token of tokens) {
-      const end = token.lastIndexOf('.')
-      if (!verify('RSA-SHA256', Buffer.from(token.slice(0, end)), key, Buffer.from(token.slice(end + 1), 'base64url'))) throw new Error('an access token does not verify')
-    }
-    const { user, system } = process.cpuUsage(before)
-    return (user + system) / tokens.length
+  verifyAlone ({ from, to }) {
+    const tokens = Array.from({ length: to - from }, (_, i) => crowd.tokens(0, from + i)).flat()
+    return verifyAlone(tokens, options.keys)
   }
 }
 
@@ -83,5 +76,5 @@ process.on('disconnect', () => process.exit())
 process.on('SIGINT', () => {})                        // a terminal sends it to all; the bench says when to end
 
 function progress (done: number): void {
-  process.send!({ progress: done, at: performance.now() })
+  process.send!({ progress: done })
 }
