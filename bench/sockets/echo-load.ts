@@ -61,7 +61,7 @@ export async function probe (everyMs: number, crowd: Crowd, signal: AbortSignal)
   while (!signal.aborted) {
     const next = start + due.length * everyMs
     const wait = next - sharedClock()
-    if (wait > 0) await sleep(wait)
+    if (wait > 0) await sleep(Math.ceil(wait))         // a timer may be early by a part of a millisecond
     due.push(next)
     crowd.sockets[0]!.sendFrame(frame)
   }
