@@ -2,10 +2,8 @@ import { CLOSE, type AccessTokenVerifier, type Principal } from '@fastify-uws-au
 import { refuse, type Admission, type Refusal, type VerifiedCredential } from './admission.js'
 import type { SocketMetrics } from './socket-metrics.js'
 import type { Source } from './sources.js'
+import type { TicketVerifier } from './tickets.js'
 import { readCredential, type Credential, type UpgradePolicy, type UpgradeRequest } from './upgrade.js'
-
-/** Consumes a ticket. Never rejects; `unavailable` when nobody could be asked. */
-export type TicketVerifier = (ticket: string) => Promise<VerifiedCredential | { kind: 'unavailable' }>
 
 export interface HandshakeOptions {
   policy: UpgradePolicy

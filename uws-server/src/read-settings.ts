@@ -4,8 +4,7 @@ import type { SettingsRead } from './primary-settings.js'
 import { stopsWithinMs } from './stop-time.js'
 
 // Run by the primary, which takes the answer and stays without the libraries that checking needs.
-process.send?.(readSettings())
-process.disconnect()
+process.send?.(readSettings(), undefined, undefined, () => {})
 
 function readSettings (): SettingsRead {
   try {

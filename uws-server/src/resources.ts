@@ -5,12 +5,16 @@ import {
 import pg from 'pg'
 import type { Logger } from 'pino'
 import type { SocketConfig } from './config.js'
+import { consumeWsTicket } from './db/consume-ws-ticket.js'
+import { touchPresence } from './db/touch-presence.js'
+import { Presence } from './presence.js'
 import type { SocketResources } from './socket-server.js'
+import { createTicketVerifier } from './tickets.js'
 
 // Tokens come back when sockets reconnect and when one user has several; memory is for the sockets.
 const REMEMBERED_TOKENS = 1000
-// One statement a second; whatever blocks it must not pile up.
-const POOL_LIMITS = { max: 1, connectionTimeoutMillis: 3000, lock_timeout: 2000, statement_timeout: 5000, query_timeout: 6000 }
+// Two statements a second beside the tickets, for which handshakes wait; whatever blocks must not pile up.
+const POOL_LIMITS = { max: 4, connectionTimeoutMillis: 3000, lock_timeout: 2000, statement_timeout: 5000, query_timeout: 6000 }
 
 /**
  * Opens what the socket server needs, in the order in which mistakes are cheapest to find: files, database, feed.
@@ -38,20 +42,23 @@ export async function openResources (config: SocketConfig, log: Logger): Promise
   measureRevocations(meter, { revocations, feed })
   await feed.start()
   const confirmer = new GenerationConfirmer({ confirm: (ids, generations) => confirmGenerations(pool, ids, generations), log })
+  const presence = new Presence({ touch: (processId, opened, closed) => touchPresence(pool, processId, opened, closed), log })
+  presence.start()
 
   return {
     config,
     log,
     keys,
     verifyAccessToken: accessToken => verifiedTokens.verify(accessToken),
-    verifyTicket: async () => ({ kind: 'refused' }),
-    presence: { opened () {}, closed () {} },
+    verifyTicket: createTicketVerifier({ consume: hash => consumeWsTicket(pool, hash), issuer: config.JWT_ISSUER }),
     revocations,
     feed,
     confirmer,
+    presence,
     meter,
     async close () {
       keys.close()
+      await presence.close()
       await confirmer.close()
       await feed.close()
       await pool.end()

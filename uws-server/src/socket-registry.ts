@@ -6,7 +6,7 @@ import type { SocketMetrics } from './socket-metrics.js'
 /** About 10 ms of work: what everybody else can wait for when many sockets end together. */
 const ENDINGS_PER_TURN = 250
 
-/** Told which sessions have open sockets here. */
+/** Told of each authenticated socket that opens and closes. */
 export interface PresenceListener {
   opened (sessionId: string): void
   closed (sessionId: string): void
@@ -57,7 +57,7 @@ export class SocketRegistry {
     const sockets = this.#bySession.get(sessionId)
     if (sockets instanceof Set) sockets.add(connection)
     else this.#bySession.set(sessionId, sockets ? new Set([sockets, connection]) : connection)
-    if (sockets === undefined) this.#presence.opened(sessionId)
+    this.#presence.opened(sessionId)
     this.#countByUser.set(subject, this.countOf(subject) + 1)
   }
 
@@ -76,10 +76,8 @@ export class SocketRegistry {
     const { sessionId, subject } = principal
     const sockets = this.#bySession.get(sessionId)
     if (sockets instanceof Set) sockets.delete(connection)
-    if (!(sockets instanceof Set) || sockets.size === 0) {
-      this.#bySession.delete(sessionId)
-      this.#presence.closed(sessionId)
-    }
+    if (!(sockets instanceof Set) || sockets.size === 0) this.#bySession.delete(sessionId)
+    this.#presence.closed(sessionId)
     const left = this.countOf(subject) - 1
     if (left > 0) this.#countByUser.set(subject, left)
     else this.#countByUser.delete(subject)

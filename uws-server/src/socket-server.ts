@@ -9,11 +9,12 @@ import { Connection } from './connection.js'
 import type { ConnectionServices } from './connection-services.js'
 import { DeadlineWheel } from './deadline-wheel.js'
 import { drainSockets } from './drain.js'
-import { createHandshake, type TicketVerifier } from './handshake.js'
+import { createHandshake } from './handshake.js'
 import { answerHttp } from './operations.js'
 import { createSocketMetrics, measureSockets } from './socket-metrics.js'
 import { SocketRegistry, type PresenceListener } from './socket-registry.js'
 import { Sources } from './sources.js'
+import type { TicketVerifier } from './tickets.js'
 import { comesFromAllowedPage, type UpgradePolicy } from './upgrade.js'
 import { createUwsServer } from './uws-adapter.js'
 
@@ -74,7 +75,11 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
     policy,
     sourceOf: request => sources.at(addressOf(request), Date.now()),
     verifyAccessToken,
-    verifyTicket,
+    async verifyTicket (ticket) {
+      const verification = await verifyTicket(ticket)
+      if (verification.kind === 'unavailable') log.warn({ err: verification.cause }, 'a ticket could not be looked up')
+      return verification
+    },
     admit: admitUser,
     isDraining: () => draining,
     metrics,

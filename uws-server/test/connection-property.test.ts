@@ -43,12 +43,12 @@ class Subject {
     const { it } = this
     if (it.ends.length > 1) throw new Error('ended twice')
     for (; model.seen < it.frames.length; model.seen++) this.#judgeFrame(it.frames[model.seen]!, it.sentAt[model.seen]!, model)
-    if (model.expiresAt === undefined) this.#judgeAnonymous(model)
+    if (model.expiresAt === undefined) this.#judgeAnonymous()
     else this.#judgeExpiry(model, model.expiresAt + GRACE_MS)
     if (model.revoked && it.ends.length === 0) throw new Error('open although its session has ended')
   }
 
-  #judgeAnonymous (model: Model): void {
+  #judgeAnonymous (): void {
     const { it } = this
     const closesAt = START + AUTH_TIMEOUT_MS
     const isVerifying = it.verifying.length > 0

@@ -88,6 +88,29 @@ t.test('a signal that reaches all of them at once, as Ctrl-C does, cuts nothing 
   await processes.allGone
 })
 
+t.test('one that hangs is killed when the time for stopping is over', async t => {
+  const { processes } = await startTwo(t, { WS_DRAIN_TIMEOUT: '1s' })
+  const [hanging] = await processes.listening(2) as [number]
+  process.kill(hanging, 'SIGSTOP')
+  processes.server.kill('SIGTERM')
+  t.strictSame(await processes.exited, [0, null])
+  await processes.allGone
+})
+
+t.test('stopped or killed while they start, nothing is left', async t => {
+  const { env } = await settings(t)
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    for (const listening of [0, 1]) {
+      const processes = new SocketProcesses(t, env)
+      await processes.listening(listening)
+      processes.server.kill(signal)
+      await processes.exited
+      await processes.allGone
+      t.same(processes.lines.filter(({ msg }) => msg === 'all socket processes are listening'), [])
+    }
+  }
+})
+
 t.test('what has to be put right is told once', async t => {
   const { env } = await settings(t)
 
