@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import t from 'tap'
-import { createMeter } from '../src/meter.js'
+import { createMeter, createSummingMeter, type Measurements } from '../src/meter.js'
 import { startMetricsServer } from '../src/metrics-server.js'
 import { measureRevocations } from '../src/revocation-metrics.js'
 import { RevocationSet } from '../src/revocation-set.js'
@@ -56,6 +56,30 @@ t.test('several labels, in their order, and a gauge with one', async t => {
   const later = (await meter.render()).text
   t.match(later, /^sockets\{state="active"\} 2$/m)
   t.notMatch(later, 'state="grace"', 'what is not named any more is gone')
+})
+
+t.test('what several processes have measured becomes one page', async t => {
+  const [a, b] = [await createMeter(1), await createMeter(1)]
+  for (const [meter, level] of [[a, 3], [b, 5]] as const) {
+    meter.counter({ name: 'closes_total', help: 'Closes', labels: ['code', 'reason'] })('4410', 'logout')
+    meter.histogram({ name: 'wait_seconds', help: 'Waits', buckets: [1] })(level / 10)
+    meter.gauge({ name: 'sockets', help: 'Sockets', labels: ['state'] }, () => ({ active: level }))
+    meter.gauge({ name: 'staleness_seconds', help: 'Staleness', together: 'max' }, () => level)
+  }
+  b.counter({ name: 'closes_total_of_one', help: 'What only one of them knows' })()
+  const parts = async () => await Promise.all([a, b].map(async meter => JSON.parse(JSON.stringify(await meter.measurements())) as Measurements))
+  const sum = await createSummingMeter(1, parts)
+  sum.gauge({ name: 'processes', help: 'Processes' }, () => 2)
+  const { contentType, text } = await sum.render()
+  t.match(contentType, /^text\/plain; version=0\.0\.4/)
+  for (const line of [
+    /^closes_total\{code="4410",reason="logout"\} 2$/m, /^closes_total_of_one 1$/m, /^wait_seconds_sum 0\.8$/m, /^wait_seconds_bucket\{le="1"\} 2$/m,
+    /^sockets\{state="active"\} 8$/m, /^staleness_seconds 5$/m, /^processes 2$/m
+  ]) t.match(text, line)
+
+  const incomplete = await createSummingMeter(1, async () => { throw new Error('does not answer') })
+  await t.rejects(incomplete.render(), { message: 'does not answer' })
+  t.equal((await (await createSummingMeter(undefined, parts)).render()).text, '')
 })
 
 t.test('two processes in one, as in tests, do not share what they measure', async t => {
