@@ -31,6 +31,7 @@ import { protectedRoute } from './routes/protected.js'
 import { reauthenticateRoute } from './routes/reauthenticate.js'
 import { refreshRoute } from './routes/refresh.js'
 import { sessionsRoutes } from './routes/sessions.js'
+import { wsTicketRoute } from './routes/ws-ticket.js'
 
 declare module 'fastify' {
   interface FastifyInstance { pool: pg.Pool }
@@ -97,6 +98,7 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
     await api.register(logoutRoute, { signOutContext: { pool, peppers, announcer }, cookie })
     await api.register(sessionsRoutes, { sessionsContext: { pool, announcer } })
     await api.register(reauthenticateRoute, { reauthenticateContext: { pool, passwords } })
+    await api.register(wsTicketRoute, { wsTicketsContext: { pool } })
     await api.register(protectedRoute)
     await api.register(meRoute)
     await api.register(healthRoutes, { feed })

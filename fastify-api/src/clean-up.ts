@@ -2,13 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { deleteOldRevocations } from './db/end-sessions.js'
+import { deleteLeftPresence, forgetSilentProcesses } from './db/presence.js'
 import { deleteExpiredSessions } from './db/sessions.js'
+import { deleteExpiredWsTickets } from './db/ws-tickets.js'
 
 const EVERY_MS = 60_000
 const BATCH = 1000
 const PAUSE_BETWEEN_BATCHES_MS = 50
 // Longer than the longest access token (1 h) lives and than a reader looks back at its start (1 h).
 const KEEP_REVOCATIONS_MS = 24 * 3_600_000
+// Six heartbeats; after three, its sessions count as offline already.
+const KEEP_SILENT_PROCESSES_MS = 60_000
+
+/** How many rows went. */
+export interface CleanedUp { sessions: number, revocations: number, tickets: number, presence: number }
 
 /** Removes what has ended, in small batches and off the request path. Several workers at once are harmless. */
 export function startCleanUp (pool: pg.Pool, log: Logger): { close: () => Promise<void> } {
@@ -28,11 +35,15 @@ export function startCleanUp (pool: pg.Pool, log: Logger): { close: () => Promis
 }
 
 /** One round: batches until nothing is left or `signal` says stop. */
-export async function cleanUpOnce (pool: pg.Pool, log: Logger, signal?: AbortSignal): Promise<{ sessions: number, revocations: number }> {
+export async function cleanUpOnce (pool: pg.Pool, log: Logger, signal?: AbortSignal): Promise<CleanedUp> {
   const sessions = await inBatches(() => deleteExpiredSessions(pool, BATCH), signal)
   const revocations = await inBatches(() => deleteOldRevocations(pool, KEEP_REVOCATIONS_MS, BATCH), signal)
-  if (sessions + revocations > 0) log.info({ sessions, revocations }, 'cleaned up')
-  return { sessions, revocations }
+  const tickets = await inBatches(() => deleteExpiredWsTickets(pool, BATCH), signal)
+  await forgetSilentProcesses(pool, KEEP_SILENT_PROCESSES_MS)
+  const presence = await inBatches(() => deleteLeftPresence(pool, BATCH), signal)
+  const cleanedUp = { sessions, revocations, tickets, presence }
+  if (sessions + revocations + tickets + presence > 0) log.info(cleanedUp, 'cleaned up')
+  return cleanedUp
 }
 
 async function inBatches (deleteBatch: () => Promise<number>, signal: AbortSignal | undefined): Promise<number> {

@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import t from 'tap'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
+import { until } from '../../packages/auth-contract/test/fixtures/until.js'
 import { cleanUpOnce, startCleanUp } from '../src/clean-up.js'
 
 const silent = pino({ enabled: false })
+const NOTHING = { sessions: 0, revocations: 0, tickets: 0, presence: 0 }
 
 t.test('clean-up deletes what has ended for good and leaves the rest', async t => {
   const { pool } = await createDatabase(t)
@@ -28,11 +31,52 @@ t.test('clean-up deletes what has ended for good and leaves the rest', async t =
     await addRevocations(1200, '25 hours')
     await addRevocations(13, '23 hours')
     await addRevocations(17, '0')
-    t.same(await cleanUpOnce(pool, silent), { sessions: 2503, revocations: 1200 })
+    t.same(await cleanUpOnce(pool, silent), { ...NOTHING, sessions: 2503, revocations: 1200 })
     t.equal(await count('sessions'), 23, 'revoked and idle ones stay, so that an old refresh token is still recognised')
     t.equal(await count('revocations'), 30)
     t.equal(await count('users'), 1)
-    t.same(await cleanUpOnce(pool, silent), { sessions: 0, revocations: 0 })
+    t.same(await cleanUpOnce(pool, silent), NOTHING)
+  })
+
+  t.test('tickets that nobody used in time', async t => {
+    const addTickets = (count: number, end: string) => pool.query(`
+      insert into ws_tickets select sha256(gen_random_uuid()::text::bytea), $1, gen_random_uuid(), 0, 'kid', now(), now(), now(), '{pwd}', now() + $2::interval
+        from generate_series(1, $3)`, [userId, end, count])
+    await addTickets(2100, '-1 second')
+    await addTickets(5, '20 seconds')
+    t.same(await cleanUpOnce(pool, silent), { ...NOTHING, tickets: 2100 })
+    t.equal(await count('ws_tickets'), 5)
+  })
+
+  t.test('presence of processes that have been silent for a minute', async t => {
+    const touch = (process: string, sessions: number) => pool.query('select touch_presence($1, array(select gen_random_uuid() from generate_series(1, $2)), array[]::uuid[])', [process, sessions])
+    const silence = (process: string, seconds: number) => pool.query("update socket_processes set seen_at = now() - $2::int * interval '1 second' where process_id = $1", [process, seconds])
+    const [alive, late, dead] = [randomUUID(), randomUUID(), randomUUID()]
+    await touch(alive, 7)
+    await touch(late, 11)
+    await touch(dead, 2300)
+    await silence(late, 50)
+    await silence(dead, 70)
+    t.same(await cleanUpOnce(pool, silent), { ...NOTHING, presence: 2300 })
+    t.same((await pool.query('select process_id as id from socket_processes order by seen_at')).rows.map(({ id }) => id), [late, alive])
+    t.equal(await count('socket_presence'), 18)
+    t.same(await cleanUpOnce(pool, silent), NOTHING)
+    t.equal((await pool.query('select touch_presence($1, array[]::uuid[], array[]::uuid[]) as known', [dead])).rows[0].known, false, 'should it live after all, it is told')
+  })
+
+  t.test('a process that is seen while the clean-up waits for it stays', async t => {
+    const process = randomUUID()
+    await pool.query('select touch_presence($1, $2, array[]::uuid[])', [process, [randomUUID()]])
+    await pool.query("update socket_processes set seen_at = now() - interval '2 minutes' where process_id = $1", [process])
+    const heartbeat = await pool.connect()
+    await heartbeat.query('begin')
+    await heartbeat.query('select touch_presence($1, array[]::uuid[], array[]::uuid[])', [process])
+    const cleaning = cleanUpOnce(pool, silent)
+    await until(async () => (await pool.query("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).rowCount === 1)
+    await heartbeat.query('commit')
+    heartbeat.release()
+    t.same(await cleaning, NOTHING)
+    t.equal(await count('socket_presence', `process_id = '${process}'`), 1)
   })
 
   t.test('two at once delete each row once', async t => {

@@ -1,9 +1,9 @@
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
-import { createOtherUser, login, startApi } from './fixtures/api.js'
+import { buyTicket, createOtherUser, login, startApi } from './fixtures/api.js'
 import { notARefusal } from './fixtures/problems.js'
 
-type Credential = 'access token' | 'refresh token' | 'session id' | 'user id' | 'password' | 'garbage'
+type Credential = 'access token' | 'refresh token' | 'ticket' | 'session id' | 'user id' | 'password' | 'garbage'
 type Carrier = keyof typeof CARRIERS
 
 /** How a credential can travel with a request. */
@@ -37,6 +37,7 @@ const ENDPOINTS: Endpoint[] = [
   { method: 'GET', path: '/api/sessions', opensWith: BEARER },
   { method: 'DELETE', path: '/api/sessions', opensWith: BEARER },
   { method: 'DELETE', path: '/api/sessions/:current', opensWith: BEARER },
+  { method: 'POST', path: '/api/ws-ticket', opensWith: BEARER },
   { method: 'POST', path: '/api/reauthenticate', opensWith: BEARER, payload: ({ password }) => ({ password }) },
   { method: 'POST', path: '/api/refresh', opensWith: ['refresh token', 'cookie'] },
   { method: 'POST', path: '/api/login', opensWith: ['password', 'password in the body'], payload: ({ username }) => ({ username }) }
@@ -51,6 +52,7 @@ t.test('each credential opens what it is for, carried as it should be, and nothi
     const texts: Record<Credential, string> = {
       'access token': session.accessToken,
       'refresh token': session.refreshToken,
+      ticket: (await buyTicket(app, session.accessToken)).json().ticket,
       'session id': session.sessionId,
       'user id': session.userId,
       password: known.password,
@@ -60,7 +62,8 @@ t.test('each credential opens what it is for, carried as it should be, and nothi
   }
   const stateOf = async () => [
     (await pool.query('select id, generation, replays, authenticated_at, revoked_at from sessions order by id')).rows,
-    (await pool.query('select * from revocations order by sid')).rows
+    (await pool.query('select * from revocations order by sid')).rows,
+    (await pool.query('select * from ws_tickets order by ticket_hash')).rows
   ]
   const combinations = (texts: Record<Credential, string>) =>
     (Object.keys(texts) as Credential[]).flatMap(credential => (Object.keys(CARRIERS) as Carrier[]).map(carrier => [credential, carrier] as const))

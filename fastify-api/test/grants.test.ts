@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
 import { cleanUpOnce } from '../src/clean-up.js'
-import { createKeyFiles, get, login, refresh, startApi } from './fixtures/api.js'
+import { buyTicket, createKeyFiles, get, login, refresh, startApi } from './fixtures/api.js'
 
 const silent = pino({ enabled: false })
 
@@ -40,25 +40,33 @@ t.test('each role can do its work and nothing else', async t => {
     await resources.confirmer.flush()
     t.equal((await database.pool.query('select confirmed_generation as confirmed from sessions where id = $1', [session.sessionId])).rows[0].confirmed, 1)
     t.equal((await get(app, '/api/sessions', session.accessToken)).statusCode, 200)
+    t.equal((await buyTicket(app, session.accessToken)).statusCode, 200)
     t.equal((await app.inject({ method: 'DELETE', url: '/api/sessions', headers: { authorization: `Bearer ${session.accessToken}` } })).statusCode, 204)
     t.equal((await app.inject({ method: 'POST', url: '/api/reauthenticate', headers: { authorization: `Bearer ${session.accessToken}` }, payload: { password: 'password123' } })).statusCode, 204)
     t.equal((await app.inject({ method: 'POST', url: '/api/logout', headers: { authorization: `Bearer ${session.accessToken}` }, payload: { everywhere: true } })).statusCode, 204)
     t.equal((await get(app, '/api/me', refreshed.json().accessToken)).statusCode, 401)
-    await refuses(t, 'api', [...NOBODYS_BUSINESS, 'delete from users', 'delete from sessions', 'delete from revocations', "update revocations set reason = 'x'", 'truncate sessions'])
+    await refuses(t, 'api', [...NOBODYS_BUSINESS, 'delete from users', 'delete from sessions', 'delete from revocations', "update revocations set reason = 'x'", 'truncate sessions',
+      'select from ws_tickets', 'delete from ws_tickets', "update ws_tickets set ticket_expires_at = 'infinity'", "select consume_ws_ticket('x')",
+      'insert into socket_presence values (uuid_v7(), uuid_v7())', 'delete from socket_presence', 'update socket_processes set seen_at = now()', "select touch_presence(uuid_v7(), '{}', '{}')"])
   })
 
   t.test('worker cleans up', async t => {
     await database.pool.query("update sessions set expires_at = now() - interval '1 second'")
     await database.pool.query("update revocations set revoked_at = now() - interval '25 hours'")
-    t.same(await cleanUpOnce(poolOf(t, 'worker'), silent), { sessions: 1, revocations: 1 })
+    await database.pool.query("update ws_tickets set ticket_expires_at = now() - interval '1 second'")
+    await database.pool.query("select touch_presence(uuid_v7(), array[uuid_v7(), uuid_v7()], '{}')")
+    await database.pool.query("update socket_processes set seen_at = now() - interval '61 seconds'")
+    t.same(await cleanUpOnce(poolOf(t, 'worker'), silent), { sessions: 1, revocations: 1, tickets: 1, presence: 2 })
     await refuses(t, 'worker', [
       ...NOBODYS_BUSINESS, 'select from users', "update users set username = 'x'", 'delete from users', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'x')",
       'update sessions set revoked_at = null', 'update sessions set secret_hash = secret_hash', "update sessions set expires_at = 'infinity'", 'update revocations set revoked_at = now()',
-      'select confirm_generations(array[]::uuid[], array[]::int[])'
+      'select confirm_generations(array[]::uuid[], array[]::int[])', "select consume_ws_ticket('x')", "select touch_presence(uuid_v7(), '{}', '{}')",
+      "update ws_tickets set ticket_expires_at = 'infinity'", 'insert into socket_processes values (uuid_v7())', 'update socket_processes set seen_at = now()',
+      'insert into socket_presence values (uuid_v7(), uuid_v7())', 'update socket_presence set session_id = uuid_v7()'
     ])
   })
 
-  t.test('ws hears of ended sessions and confirms generations', async t => {
+  t.test('ws hears of ended sessions, confirms generations, takes tickets and tells who is online', async t => {
     const sid = '01890000-0000-7000-8000-000000000001'
     const { id } = (await database.pool.query('select id from users')).rows[0]
     await database.pool.query(`insert into sessions (id, user_id, secret_hash, generation, amr, expires_at, idle_expires_at)
@@ -67,6 +75,14 @@ t.test('each role can do its work and nothing else', async t => {
     t.equal((await database.pool.query('select confirmed_generation as confirmed from sessions where id = $1', [sid])).rows[0].confirmed, 0, 'one that was never issued spoils its session only')
     await poolOf(t, 'ws').query('select confirm_generations($1, $2)', [[sid, sid], [1, 2]])
     t.equal((await database.pool.query('select confirmed_generation as confirmed from sessions where id = $1', [sid])).rows[0].confirmed, 2)
+
+    const ticketHash = Buffer.alloc(32, 7)
+    await database.pool.query("insert into ws_tickets values ($1, $2, $3, 2, 'kid', now(), now(), now(), '{pwd}', now() + interval '30 seconds')", [ticketHash, id, sid])
+    const consume = () => poolOf(t, 'ws').query('select user_id, session_id from consume_ws_ticket($1)', [ticketHash])
+    t.same((await consume()).rows, [{ user_id: id, session_id: sid }])
+    t.same((await consume()).rows, [])
+    const touch = async () => (await poolOf(t, 'ws').query('select touch_presence($1, $2, $3) as known', [sid, [sid], []])).rows[0].known
+    t.same([await touch(), await touch()], [false, true])
 
     const revocations = new RevocationSet({ accessTokenLifetimeMs: 900_000 })
     const feed = new PostgresRevocationFeed({ connectionString: asRole(database.connectionString, 'ws'), revocations, maxStalenessMs: Infinity, log: silent })
@@ -77,7 +93,9 @@ t.test('each role can do its work and nothing else', async t => {
     t.equal(await heard, sid)
     await refuses(t, 'ws', [
       ...NOBODYS_BUSINESS, 'select from users', 'select password_hash from users', 'select from sessions', 'select secret_hash from sessions', 'update sessions set generation = 0',
-      'delete from revocations', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'logout')", "update revocations set reason = 'x'"
+      'delete from revocations', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'logout')", "update revocations set reason = 'x'",
+      'select from ws_tickets', 'delete from ws_tickets', "insert into ws_tickets values ('x')", 'select from socket_processes', 'insert into socket_processes values (uuid_v7())',
+      'select from socket_presence', 'insert into socket_presence values (uuid_v7(), uuid_v7())', 'delete from socket_presence', 'delete from socket_processes'
     ])
   })
 
@@ -88,6 +106,8 @@ t.test('each role can do its work and nothing else', async t => {
     t.same(rows, [])
     t.match((await database.pool.query(`
       select has_schema_privilege('pg_monitor', 'public', 'usage') as sees, has_schema_privilege('pg_monitor', 'public', 'create') as makes,
-             has_function_privilege('pg_monitor', 'confirm_generations(uuid[], integer[])', 'execute') as confirms`)).rows[0], { sees: false, makes: false, confirms: false })
+             has_function_privilege('pg_monitor', 'confirm_generations(uuid[], integer[])', 'execute') as confirms,
+             has_function_privilege('pg_monitor', 'consume_ws_ticket(bytea)', 'execute') as takes, has_function_privilege('pg_monitor', 'touch_presence(uuid, uuid[], uuid[])', 'execute') as touches`
+    )).rows[0], { sees: false, makes: false, confirms: false, takes: false, touches: false })
   })
 })

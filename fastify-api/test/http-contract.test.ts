@@ -79,6 +79,7 @@ t.test('answers of every kind', async t => {
       ['/api/sessions', 'DELETE, GET, HEAD', ['POST', 'PUT', 'PATCH']],
       ['/api/sessions/x', 'DELETE', ['GET', 'HEAD', 'POST', 'PUT', 'PATCH']],
       ['/api/reauthenticate', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],
+      ['/api/ws-ticket', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],
       ['/api/health', 'GET, HEAD', ['POST', 'PUT', 'PATCH', 'DELETE']]
     ] as const) {
       for (const method of methods) {

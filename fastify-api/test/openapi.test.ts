@@ -31,7 +31,7 @@ t.test('the OpenAPI document', async t => {
     t.same(routes.sort(), [
       'DELETE /api/sessions', 'DELETE /api/sessions/{id}',
       'GET /.well-known/jwks.json', 'GET /api/.well-known/jwks.json', 'GET /api/health', 'GET /api/me', 'GET /api/protected', 'GET /api/ready', 'GET /api/sessions',
-      'POST /api/login', 'POST /api/logout', 'POST /api/reauthenticate', 'POST /api/refresh'
+      'POST /api/login', 'POST /api/logout', 'POST /api/reauthenticate', 'POST /api/refresh', 'POST /api/ws-ticket'
     ])
   })
 
@@ -54,6 +54,8 @@ t.test('the OpenAPI document', async t => {
       ['DELETE', '/api/sessions', 413, large], ['DELETE', '/api/sessions', 415, text],
       ['POST', '/api/reauthenticate', 204, { headers: bearer, payload: { password: DEMO_ACCOUNT.password } }], ['POST', '/api/reauthenticate', 400, { headers: bearer }],
       ['POST', '/api/reauthenticate', 401, { headers: bearer, payload: { password: 'x' } }], ['POST', '/api/reauthenticate', 413, large], ['POST', '/api/reauthenticate', 415, text],
+      ['POST', '/api/ws-ticket', 200, { headers: bearer }], ['POST', '/api/ws-ticket', 400, { headers: bearer, payload: { x: 1 } }], ['POST', '/api/ws-ticket', 401],
+      ['POST', '/api/ws-ticket', 413, large], ['POST', '/api/ws-ticket', 415, text],
       ['POST', '/api/login', 200, { payload: DEMO_ACCOUNT }], ['POST', '/api/login', 400], ['POST', '/api/login', 401, { payload: { username: 'x', password: 'y' } }],
       ['POST', '/api/login', 403, { headers: evil }], ['POST', '/api/login', 413, large], ['POST', '/api/login', 415, text],
       ['POST', '/api/refresh', 200, { headers: cookie }], ['POST', '/api/refresh', 400, { payload: { x: 1 } }], ['POST', '/api/refresh', 401],
@@ -79,7 +81,7 @@ t.test('the OpenAPI document', async t => {
     for (const [path, methods] of Object.entries<Record<string, Operation>>(document.paths)) {
       for (const operation of Object.values(methods)) {
         t.equal('429' in operation.responses, !/health|ready/.test(path), path)
-        t.equal(operation.security !== undefined, /me$|protected$|sessions|reauthenticate$/.test(path), path)
+        t.equal(operation.security !== undefined, /me$|protected$|sessions|reauthenticate$|ws-ticket$/.test(path), path)
       }
     }
   })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
-import { createKeyFiles, get, login, refresh, refreshCookieOf, startApi } from './fixtures/api.js'
+import { buyTicket, createKeyFiles, get, login, refresh, refreshCookieOf, startApi } from './fixtures/api.js'
 import { relayTo } from './fixtures/relay.js'
 
 t.test('while PostgreSQL is away', async t => {
@@ -29,6 +29,7 @@ t.test('while PostgreSQL is away', async t => {
     await app.inject({ method: 'POST', url: '/api/login', payload: { username: 'testuser', password: 'password123' } }),
     await refresh(app, session.refreshToken),
     await get(app, '/api/me', session.accessToken),
+    await buyTicket(app, session.accessToken),
     await app.inject({ method: 'POST', url: '/api/logout', headers: { cookie: `refreshToken=${session.refreshToken}` } })
   ]) {
     t.match(response.json(), { status: 503, code: 'temporarily_unavailable', detail: undefined })

@@ -10,8 +10,8 @@ t.test('no password, token or cookie reaches the log, at any level and whatever 
   const call = async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
     const response = await fetch(`${server.url}${path}`, { method, headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers }, body: body ?? null })
     const cookie = /^refreshToken=([^;]+)/.exec(response.headers.get('set-cookie') ?? '')?.[1]
-    const { accessToken } = await response.json().catch(() => ({})) as { accessToken?: string }
-    for (const secret of [cookie, accessToken]) if (secret !== undefined) secrets.add(secret)
+    const { accessToken, ticket } = await response.json().catch(() => ({})) as { accessToken?: string, ticket?: string }
+    for (const secret of [cookie, accessToken, ticket]) if (secret !== undefined) secrets.add(secret)
     return { status: response.status, cookie, accessToken }
   }
   const credentials = (secret: string) => JSON.stringify({ username, password: secret })
@@ -19,6 +19,7 @@ t.test('no password, token or cookie reaches the log, at any level and whatever 
   const { cookie, accessToken } = await call('POST', '/api/login', {}, credentials(password))
   const rotated = await call('POST', '/api/refresh', { cookie: `refreshToken=${cookie}` })
   t.equal((await call('GET', '/api/me', { authorization: `Bearer ${rotated.accessToken}` })).status, 200)
+  t.equal((await call('POST', '/api/ws-ticket', { authorization: `Bearer ${rotated.accessToken}` })).status, 200)
   for (const [status, method, path, headers, body] of [
     [401, 'POST', '/api/login', {}, credentials('canary-wrong-password')],
     [401, 'POST', '/api/login', {}, JSON.stringify({ username: 'nobody', password: 'canary-wrong-password' })],
@@ -44,6 +45,8 @@ t.test('no password, token or cookie reaches the log, at any level and whatever 
   t.equal((await call('POST', '/api/refresh', { cookie: `refreshToken=${cookie}` })).status, 401)
   const last = await call('POST', '/api/login', {}, credentials(password))
   await api.database.pool.query('alter table sessions rename column secret_hash to elsewhere')
+  await api.database.pool.query('alter table ws_tickets add check (false) not valid')
+  t.equal((await call('POST', '/api/ws-ticket', { authorization: `Bearer ${last.accessToken}` })).status, 500)
   t.equal((await call('POST', '/api/login', { cookie: `refreshToken=${last.cookie}` }, credentials(password))).status, 500)
   t.equal((await call('POST', '/api/refresh', { cookie: `refreshToken=${last.cookie}` })).status, 500)
   t.equal(await server.stop(), 0)
@@ -51,8 +54,8 @@ t.test('no password, token or cookie reaches the log, at any level and whatever 
   const output = server.output()
   const events = output.trimEnd().split('\n').map(line => JSON.parse(line))
   for (const event of ['login.succeeded', 'login.failed', 'reauthentication.failed', 'reauthentication.succeeded', 'refresh.refused', 'session.theft']) t.ok(events.some(line => line.event === event), event)
-  t.ok(events.filter(({ msg }) => msg === 'request failed').length >= 2)
-  t.ok(secrets.size >= 12)
+  t.ok(events.filter(({ msg }) => msg === 'request failed').length >= 3)
+  t.ok(secrets.size >= 13)
   // Neither as text, nor decoded or encoded, nor as the bytes of a Buffer.
   for (const secret of secrets) {
     const bytes = JSON.stringify([...Buffer.from(secret)]).slice(1, -1)

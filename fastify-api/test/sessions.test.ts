@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { createOtherUser, get, login, refresh, refreshCookieOf, startApi, type SignedIn } from './fixtures/api.js'
 
-interface Listed { id: string, current: boolean, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string | null, ip: string | null }
+interface Listed { id: string, current: boolean, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string | null, ip: string | null, online: boolean }
 
 t.test('the sessions of a user', async t => {
   const api = await startApi(t)
@@ -30,7 +31,7 @@ t.test('the sessions of a user', async t => {
       { id: second.sessionId, current: false, userAgent: 'curl/8', ip: '127.0.0.1', expiresAt: second.response.json().session.expiresAt },
       { id: first.sessionId, current: true, userAgent: 'lightMyRequest', ip: '127.0.0.1', createdAt: first.response.json().session.createdAt }
     ])
-    t.strictSame(Object.keys(sessions[0]).sort(), ['createdAt', 'current', 'expiresAt', 'id', 'ip', 'lastUsedAt', 'userAgent'])
+    t.strictSame(Object.keys(sessions[0]).sort(), ['createdAt', 'current', 'expiresAt', 'id', 'ip', 'lastUsedAt', 'online', 'userAgent'])
     t.same((await list(second)).map(({ current }) => current), [true, false])
   })
 
@@ -42,6 +43,26 @@ t.test('the sessions of a user', async t => {
       await pool.query('update sessions set rotated_at = $2 where id = $1', [session.sessionId, rotatedAt])
       t.equal((await get(fresh.app, '/api/sessions', session.accessToken)).json().sessions[0].lastUsedAt, lastUsedAt)
     }
+  })
+
+  t.test('are online while they have an open socket on a process that lives', async t => {
+    const here = await newUser()
+    const [both, there, away] = [await here.signInAgain(), await here.signInAgain(), await here.signInAgain()]
+    const stranger = await newUser()
+    const [one, two] = [randomUUID(), randomUUID()]
+    const touch = (process: string, opened: string[], closed: string[] = []) => pool.query('select touch_presence($1, $2, $3)', [process, opened, closed])
+    const online = async () => (await list(here)).filter(({ online }) => online).map(({ id }) => id)
+    t.same(await online(), [])
+    await touch(one, [both.sessionId, here.sessionId, stranger.sessionId])
+    await touch(two, [both.sessionId, there.sessionId])
+    t.same(await online(), [there.sessionId, both.sessionId, here.sessionId], 'each once')
+    await touch(two, [], [both.sessionId])
+    t.same(await online(), [there.sessionId, both.sessionId, here.sessionId])
+    await pool.query("update socket_processes set seen_at = now() - interval '31 seconds' where process_id = $1", [one])
+    t.same(await online(), [there.sessionId], 'a process that is silent has no sockets')
+    await touch(one, [], [here.sessionId])
+    t.same(await online(), [there.sessionId, both.sessionId])
+    t.equal((await list(here)).find(({ id }) => id === away.sessionId)?.online, false)
   })
 
   t.test('leave the list when they cannot be refreshed any more', async t => {

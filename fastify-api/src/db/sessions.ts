@@ -1,3 +1,4 @@
+import { IS_ONLINE } from './presence.js'
 import type { Queryable } from './queryable.js'
 
 /** A session that can still be refreshed. */
@@ -10,14 +11,15 @@ export interface SessionRow {
   expiresAt: Date
   userAgent: string | null
   ip: string | null
+  online: boolean
 }
 
 /** The sessions of a user that can still be refreshed, newest first; when one was last used, to the hour. */
 export async function listLiveSessions (db: Queryable, userId: string): Promise<SessionRow[]> {
   const { rows } = await db.query<SessionRow>(
     `select id, created_at as "createdAt", date_trunc('hour', rotated_at, 'UTC') as "lastUsedAt", expires_at as "expiresAt",
-            user_agent as "userAgent", host(ip) as ip
-       from sessions
+            user_agent as "userAgent", host(ip) as ip, ${IS_ONLINE} as online
+       from sessions s
       where user_id = $1 and ${IS_LIVING}
       order by created_at desc, id desc`, [userId])
   return rows

@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 const WINDOW = '1 minute'
 
 /** Requests per minute and address (IPv6 by /64). */
-export const RATE_LIMITS = { anything: 1200, login: 30, reauthenticate: 30, refresh: 300 } as const
+export const RATE_LIMITS = { anything: 1200, login: 30, reauthenticate: 30, refresh: 300, wsTicket: 120 } as const
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -11,7 +11,8 @@ const SessionList = Type.Object({
     current: Type.Boolean({ description: 'The session of the access token that asks' }),
     lastUsedAt: Type.String({ format: 'date-time', description: 'Last refresh or sign-in, to the hour' }),
     userAgent: Type.Union([Type.String(), Type.Null()]),
-    ip: Type.Union([Type.String(), Type.Null()], { description: 'Address of the sign-in' })
+    ip: Type.Union([Type.String(), Type.Null()], { description: 'Address of the sign-in' }),
+    online: Type.Boolean({ description: 'Has an open socket; seconds late, and up to half a minute when a server died' })
   }))
 })
 // No format: a malformed id is answered as an unknown one.
@@ -30,8 +31,8 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsOptions> = async 
     const sessions = await listLiveSessions(app.pool, subject)
     reply.header('cache-control', 'no-store')
     return {
-      sessions: sessions.map(({ id, createdAt, lastUsedAt, expiresAt, userAgent, ip }) => ({
-        id, current: id === sessionId, createdAt: createdAt.toISOString(), lastUsedAt: lastUsedAt.toISOString(), expiresAt: expiresAt.toISOString(), userAgent, ip
+      sessions: sessions.map(({ id, createdAt, lastUsedAt, expiresAt, userAgent, ip, online }) => ({
+        id, current: id === sessionId, createdAt: createdAt.toISOString(), lastUsedAt: lastUsedAt.toISOString(), expiresAt: expiresAt.toISOString(), userAgent, ip, online
       }))
     }
   })
