@@ -2,7 +2,7 @@
 import { connectFor } from './connect-load.js'
 import { Crowd, type ClosedListener, type Closes, type CrowdOptions } from './crowd.js'
 import type { DialectName } from './dialects.js'
-import { echoFor, probe, type EchoLoadResult, type ProbeResult } from './echo-load.js'
+import { echoFor, probe, type EchoLoad, type EchoLoadResult, type ProbeResult } from './echo-load.js'
 import { verifyAlone } from './verify-alone.js'
 
 let options: CrowdOptions
@@ -23,7 +23,7 @@ export interface ClientCommands {
   reset: () => void
   /** With the access tokens that were minted. */
   connectFor: (load: { port: number, dialect: DialectName, milliseconds: number }) => Promise<number>
-  echoFor: (milliseconds: number) => Promise<EchoLoadResult>
+  echoFor: (load: EchoLoad) => Promise<EchoLoadResult>
   startProbe: (everyMs: number) => void
   endProbe: () => Promise<ProbeResult>
   /** CPU microseconds that `crypto.verify` alone takes for one access token of these generations. */
@@ -50,7 +50,7 @@ const commands: ClientCommands = {
   }),
   reset: () => crowd.reset(),
   connectFor: ({ port, dialect, milliseconds }) => connectFor(milliseconds, { port, dialect, addresses: options.addresses, tokens: crowd.tokens(0) }),
-  echoFor: milliseconds => echoFor(milliseconds, crowd),
+  echoFor: load => echoFor(load, crowd),
   startProbe (everyMs) {
     const stop = new AbortController()
     probing = { stop, result: probe(everyMs, crowd, stop.signal) }

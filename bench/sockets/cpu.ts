@@ -76,7 +76,7 @@ async function measureEchoes (t: Teardown, { wsUrl }: Database, keys: KeyFiles):
   const slices: Partial<Record<keyof typeof servers, Slice>> = {}
   for (const name of Object.keys(servers) as Array<keyof typeof servers>) {
     const client = await startCrowd(t, servers[name], keys, ECHO_SOCKETS)
-    slices[name] = () => perOperation(servers[name].pids, async () => (await client.call('echoFor', SLICE_MS)).answered)
+    slices[name] = () => perOperation(servers[name].pids, async () => (await client.call('echoFor', { milliseconds: SLICE_MS })).answered)
   }
   const figures = await runRounds('echo', slices as Record<keyof typeof servers, Slice>)
   console.log(`\nAn echoed message; ${ECHO_SOCKETS} sockets with one in flight on each. Aim for ours: uWebSockets.js ÷ ours at least ${AIM_ECHO}`)

@@ -8,16 +8,26 @@ export interface EchoLoadResult {
   latencies: number[]
 }
 
+export interface EchoLoad {
+  milliseconds: number
+  /** Between an answer and the next message; none for as much load as there can be. */
+  pauseMs?: number
+}
+
 /**
- * Keeps one message in flight on each socket of a crowd for so many milliseconds.
+ * Keeps one message in flight on each socket of a crowd.
  * @throws {Error} when a socket closes or is answered with something else
  */
-export async function echoFor (milliseconds: number, crowd: Crowd): Promise<EchoLoadResult> {
+export async function echoFor ({ milliseconds, pauseMs = 0 }: EchoLoad, crowd: Crowd): Promise<EchoLoadResult> {
   const frame = encodeTextFrame(crowd.dialect.echo)
   const end = performance.now() + milliseconds
   const sentAt = new Float64Array(crowd.sockets.length)
   const latencies: number[] = []
   let waiting = crowd.sockets.length
+  const send = (index: number) => {
+    sentAt[index] = performance.now()
+    crowd.sockets[index]?.sendFrame(frame)
+  }
   await new Promise<void>((resolve, reject) => {
     crowd.onClosed = (_, code) => reject(new Error(`a socket closed with ${code} between echoes`))
     crowd.onMessage = (text, index) => {
@@ -29,13 +39,10 @@ export async function echoFor (milliseconds: number, crowd: Crowd): Promise<Echo
         if (waiting === 0) resolve()
         return
       }
-      sentAt[index] = now
-      crowd.sockets[index]!.sendFrame(frame)
+      if (pauseMs === 0) send(index)
+      else setTimeout(send, pauseMs, index)
     }
-    for (const [index, socket] of crowd.sockets.entries()) {
-      sentAt[index] = performance.now()
-      socket!.sendFrame(frame)
-    }
+    for (const index of crowd.sockets.keys()) send(index)
   }).finally(() => quieten(crowd))
   return { answered: latencies.length, latencies: latencies.sort((a, b) => a - b) }
 }
