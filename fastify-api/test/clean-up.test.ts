@@ -84,6 +84,10 @@ t.test('clean-up deletes what has ended for good and leaves the rest', async t =
     const results = await Promise.all([cleanUpOnce(pool, silent), cleanUpOnce(pool, silent)])
     t.equal(results[0].sessions + results[1].sessions, 3000)
     t.equal(await count('sessions', 'expires_at < now()'), 0)
+
+    await pool.query('insert into socket_presence select gen_random_uuid(), gen_random_uuid() from generate_series(1, 3000)')
+    const [one, two] = await Promise.all([cleanUpOnce(pool, silent), cleanUpOnce(pool, silent)])
+    t.equal(one.presence + two.presence, 3000)
   })
 
   t.test('told to stop, it finishes its batch and no more', async t => {
