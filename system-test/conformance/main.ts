@@ -11,6 +11,12 @@ if (options === undefined) console.log(HELP)
 else await run(options)
 
 async function run (options: Options): Promise<void> {
+  const failure = await options.account.shared().then(() => undefined, (err: Error) => err.message)
+  if (failure !== undefined) {
+    console.error(`Cannot sign in: ${failure}; --help says what is needed`)
+    process.exitCode = 2
+    return
+  }
   const cases = ALL_CASES.filter(({ id }) => id.startsWith(options.only))
   const startedAt = Date.now()
   const counts = { passed: 0, failed: 0, skipped: 0 }

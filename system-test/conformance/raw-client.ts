@@ -2,7 +2,6 @@ import { EventEmitter, once } from 'node:events'
 import type { Socket } from 'node:net'
 import { Unexpected, holds, show } from './expect.js'
 import { CLOSE, TEXT, readFrame, type ServerFrame } from './frame-bytes.js'
-import { parse } from './http.js'
 import type { Frame } from './socket-client.js'
 import { inTime } from './waiting.js'
 
@@ -28,7 +27,7 @@ export function handshake ({ method = 'GET', version = 'HTTP/1.1', path = '/ws',
   return `${method} ${path} ${version}\r\n${lines.join('\r\n')}\r\n\r\n`
 }
 
-export interface HttpHead { status: number, headers: Record<string, string>, body: Record<string, unknown> }
+export interface HttpHead { status: number, headers: Record<string, string> }
 
 /** A WebSocket client that takes each byte from the caller and keeps each frame. */
 export class RawClient {
@@ -69,13 +68,9 @@ export class RawClient {
     const headers = Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]))
     const status = Number(first!.split(' ')[1])
     this.#bytes = this.#bytes.subarray(end + 4)
-    if (status !== 101) {
-      await this.#until('the body', () => this.#bytes.length >= Number(headers['content-length'] ?? 0))
-      return { status, headers, body: parse(this.#bytes.toString()) }
-    }
-    this.#isUpgraded = true
-    this.#readFrames()
-    return { status, headers, body: {} }
+    this.#isUpgraded = status === 101
+    if (this.#isUpgraded) this.#readFrames()
+    return { status, headers }
   }
 
   /** The first frame that fits, which may have come already. */
@@ -102,6 +97,11 @@ export class RawClient {
     const closing = this.frames.find(({ opcode }) => opcode === CLOSE)
     if (closing === undefined) return undefined
     return closing.payload.length < 2 ? 1005 : closing.payload.readUInt16BE(0)
+  }
+
+  /** Resolves when nothing of the connection is left. */
+  async gone (): Promise<void> {
+    while (!this.socket.destroyed) await once(this.#news, 'news')
   }
 
   /** Expects the end that a fault leads to: a close frame with one of these codes, or none, where the library cuts the connection. */

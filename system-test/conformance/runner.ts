@@ -6,7 +6,7 @@ import { Scene } from './scene.js'
 export interface Case {
   id: string
   sentence: string
-  /** `slow`: mostly waits. `alone`: uses up what others need, so it comes after them. */
+  /** `slow`: mostly waits, with one socket of the user at most. `alone`: uses up what others need, so it comes after them. */
   lane?: 'slow' | 'alone'
   /** @throws {Skip} when it cannot be played, anything else when the sentence is not true */
   play: (scene: Scene) => Promise<void>
@@ -14,8 +14,8 @@ export interface Case {
 
 export type Result = { kind: 'passed' } | { kind: 'failed' | 'skipped', reason: string }
 
-// Together they stay below the 20 sockets that one user may have, with two for each case.
-const AT_ONCE = { quick: 5, slow: 4, alone: 1 }
+// Together they stay below the 20 sockets that one user may have: two for a quick case, one for a slow one.
+const AT_ONCE = { quick: 5, slow: 8, alone: 1 }
 
 /** Gives the cases of a group their ids. */
 export function inGroup (name: string, cases: ReadonlyArray<Omit<Case, 'id'>>): Case[] {

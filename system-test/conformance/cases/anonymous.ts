@@ -118,8 +118,10 @@ export const ANONYMOUS = inGroup('ANON', [
     async play (scene) {
       const client = await scene.bare()
       client.write(scene.handshake(), message({ type: 'echo', payload: {} }), message({ type: 'auth', access: 'bad' }), message({ type: 'echo', payload: {} }))
-      await client.head()
-      await client.ended()
+      const head = await client.head()
+      if (head?.status !== 101) return
+      client.write(message({ type: 'auth', access: 'bad' }), message({ type: 'echo', payload: {} }))
+      same('the close code', await client.ended(), 4401)
       same('echoes', client.messages.filter(({ type }) => type === 'echo').length, 0)
     }
   },

@@ -71,7 +71,6 @@ export const EXPIRY = inGroup('EXPIRY', [
       await pauseUntil(first)
       await client.works()
       await client.type('token_expiring', { from, withinMs: LIFE_MS })
-      await client.closesWith(4419, LIFE_MS)
     }
   },
   {
