@@ -18,7 +18,7 @@ Accounts, in the environment, never on the command line:
   CONFORMANCE_SECOND_USER, CONFORMANCE_SECOND_PASSWORD   another one; cases that need two are skipped without
 
 What it needs:
-  Some 30 logins, each ended again by a logout. Nobody else may use the accounts: the suite counts their sockets and
+  Some 60 logins, each ended again by a logout. Nobody else may use the accounts: the suite counts their sockets and
   ends every session of the second one.
   An access token's life of 10 to 30 seconds (ACCESS_TOKEN_EXPIRY=20s) for the cases about expiry, which are skipped
   otherwise.

@@ -108,7 +108,7 @@ export const FRAMING = inGroup('FRAME', [
     async play (scene: Scene) {
       const client = await scene.raw()
       client.write(frame({ ...options as FrameOptions, mask: undefined }), ...Array.from({ length: 3 }, () => message({ type: 'ping', id: 'next' })))
-      await client.isFailedWith(HANGUP_PROTOCOL, 1003, 1007, 1005)
+      await client.isFailedWith(HANGUP_PROTOCOL, 1000, 1003, 1005, 1007)
       same('echoes', client.messages.filter(({ type }) => type === 'echo').length, 0)
     }
   })),
