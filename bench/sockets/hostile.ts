@@ -43,7 +43,10 @@ await withTeardown(async t => {
   const rows: Record<string, unknown> = {}
   const run = async (name: string, attack: () => Promise<string>) => {
     progress(name)
-    rows[name] = await measure(server, good, attack)
+    rows[name] = await measure(server, good, attack).catch((err: unknown) => {
+      console.table(rows)
+      throw isAlive(server.pids[0]!) ? err : new Error(`the server ended during: ${name}`, { cause: err })
+    })
   }
   await run('nothing', async () => {
     await sleep(SLICE_MS)
@@ -75,6 +78,7 @@ async function measure (server: ServerUnderTest, good: Client, attack: () => Pro
     const before = watch.now()
     const over = new AbortController()
     const outcome = attack().finally(() => over.abort())
+    outcome.catch(() => {})                           // when the good sockets fail first, that is what is told
     const latencies: number[] = []
     do latencies.push(...(await good.call('echoFor', GOOD_LOAD)).latencies)
     while (!over.signal.aborted)
@@ -90,5 +94,13 @@ async function measure (server: ServerUnderTest, good: Client, attack: () => Pro
     }
   } finally {
     watch.stop()
+  }
+}
+
+function isAlive (pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
   }
 }

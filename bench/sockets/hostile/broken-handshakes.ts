@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DIALECTS } from '../dialects.js'
@@ -17,7 +16,7 @@ export async function breakHandshakes (port: number, accessToken: string, count:
     while (started < count) {
       const bytes = started++ % 10 === 0 ? handshake.length : Math.floor(random() * handshake.length)
       const socket = connect({ host: '127.0.0.1', port, noDelay: true }).on('error', () => {})
-      const closed = once(socket, 'close')
+      const closed = new Promise(resolve => socket.once('close', resolve))
       socket.write(handshake.subarray(0, bytes))
       await sleep(random() < 0.5 ? 0 : random() * LONGEST_PAUSE_MS)
       socket.resetAndDestroy()
