@@ -38,13 +38,13 @@ t.test('the demo account and the local origins exist only while PUBLIC_URL is th
 })
 
 t.test('a part sees its own settings and nothing else of the shell', async t => {
-  const shell = { PGPASSWORD: 'x', AWS_SECRET_ACCESS_KEY: 'x', NODE_OPTIONS: '--no-warnings', TZ: 'UTC', WS_MESSAGE_RATE: '5', BCRYPT_COST: '4' }
+  const shell = { PGPASSWORD: 'x', AWS_SECRET_ACCESS_KEY: 'x', NODE_OPTIONS: '--no-warnings', TZ: 'UTC', WS_MESSAGE_RATE: '5', WS_PROCESSES: '4', BCRYPT_COST: '4' }
   const { api, worker, ws } = environmentsOf(shell)
   for (const env of [api, worker, ws]) {
     t.match(env, { NODE_OPTIONS: '--no-warnings', TZ: 'UTC' })
     for (const name of ['PGPASSWORD', 'AWS_SECRET_ACCESS_KEY']) t.notOk(name in env, name)
   }
-  t.equal(ws['WS_MESSAGE_RATE'], '5')
+  t.match(ws, { WS_MESSAGE_RATE: '5', WS_PROCESSES: '4' })
   t.notOk('WS_MESSAGE_RATE' in api)
   t.equal(api['BCRYPT_COST'], '4')
   t.notOk('BCRYPT_COST' in ws)
