@@ -4,7 +4,7 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6
 
 /** Where a request came from, as the socket library tells. */
 export interface RequestOrigin {
-  /** 4 or 16 bytes. */
+  /** 4 or 16 bytes; none when the connection is gone already. */
   peer: Uint8Array
   /** Values of X-Forwarded-For. */
   forwardedFor: readonly string[]
@@ -22,6 +22,7 @@ export function createAddressReader (trustedProxies: readonly string[]): (origin
   const isTrusted = (address: Address) => networks.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))
 
   return ({ peer, forwardedFor }) => {
+    if (peer.length === 0) return 'gone'
     let client = withoutMapping(ipaddr.fromByteArray([...peer]))
     const hops = forwardedFor.join(',').split(',').map(hop => hop.trim())
     while (hops.length > 0 && isTrusted(client)) {

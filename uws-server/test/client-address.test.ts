@@ -17,6 +17,10 @@ t.test('IPv6 by /64', async t => {
   t.not(addressOf('2001:db8:1:2::1'), addressOf('2001:db8:1:3::1'))
 })
 
+t.test('a connection that is gone has no address', async t => {
+  t.equal(createAddressReader(['127.0.0.1'])({ peer: new Uint8Array(), forwardedFor: ['198.51.100.7'] }), 'gone')
+})
+
 t.test('what strangers forward is ignored', async t => {
   t.equal(addressOf('192.0.2.1', ['198.51.100.7']), '192.0.2.1')
   t.equal(addressOf('192.0.2.1', ['198.51.100.7'], ['192.0.2.2']), '192.0.2.1')
