@@ -97,7 +97,7 @@ t.test('before the API starts it refuses', async t => {
     await refuses(t, { DATABASE_URL: at({ port: '1', password: SECRET }) }, [/^DATABASE_URL: cannot use PostgreSQL \(ECONNREFUSED\)/])
     await refuses(t, { DATABASE_URL: at({ password: SECRET }) }, [/^DATABASE_URL: cannot use PostgreSQL \(28P01\)/])
     await refuses(t, { DATABASE_URL: at({ pathname: '/no_such_database' }) }, [/^DATABASE_URL: cannot use PostgreSQL \(3D000\)/])
-    await refuses(t, { DATABASE_URL: at({ pathname: '/postgres' }) }, [/^DATABASE_URL: the database has no tables yet; run npm run migrate/])
+    await refuses(t, { DATABASE_URL: at({ pathname: '/postgres' }) }, [/^DATABASE_URL: the database lacks tables of this version; run npm run migrate/])
     await refuses(t, { DATABASE_LISTEN_URL: at({ port: '1' }) }, [/^DATABASE_LISTEN_URL: cannot use PostgreSQL \(ECONNREFUSED\)/])
   })
 })

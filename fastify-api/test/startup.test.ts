@@ -32,7 +32,7 @@ t.test('the server', async t => {
       [{ PRIVATE_KEY_PATH: NOWHERE }, /PRIVATE_KEY_PATH: cannot read .* \(ENOENT\); run .\/generate-keys.sh first/],
       [{ PASSWORD_PEPPER_PATH: NOWHERE }, /PASSWORD_PEPPER_PATH: cannot read .* \(ENOENT\); run .\/generate-keys.sh first/],
       [{ DATABASE_URL: Object.assign(new URL(connectionString), { port: '1', password: SECRET }).href }, /DATABASE_URL: cannot use PostgreSQL \(ECONNREFUSED\)/],
-      [{ DATABASE_URL: Object.assign(new URL(connectionString), { pathname: '/postgres' }).href }, /DATABASE_URL: the database has no tables yet; run npm run migrate/],
+      [{ DATABASE_URL: Object.assign(new URL(connectionString), { pathname: '/postgres' }).href }, /DATABASE_URL: the database lacks tables of this version; run npm run migrate/],
       [{ PORT: String(port) }, /PORT: cannot listen on 127\.0\.0\.1:\d+ \(EADDRINUSE\)/],
       [{ HOST: '192.0.2.1' }, /HOST: cannot listen on 192\.0\.2\.1:\d+ \(EADDRNOTAVAIL\)/]
     ]

@@ -78,7 +78,7 @@ t.test('what an operator must put right ends the start with a sentence that name
     const empty = Object.assign(new URL(database.connectionString), { pathname: '/template1' }).href
     const { code, lines } = await failToStart({ ...env, DATABASE_URL: empty })
     t.equal(code, 1)
-    t.match(lines, [/^uws-server: DATABASE_URL: the database has no tables yet; run npm run migrate/])
+    t.match(lines, [/^uws-server: DATABASE_URL: the database lacks tables of this version; run npm run migrate/])
   })
 
   t.test('a port that is taken, also by another socket server', async t => {

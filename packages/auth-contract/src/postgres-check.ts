@@ -2,6 +2,8 @@ import pg from 'pg'
 import { StartupError } from './startup-error.js'
 
 export const MINIMUM_POSTGRES_MAJOR = 15
+/** Of the newest migration that a process cannot do without. */
+const NEWEST_TABLE = 'public.socket_presence'
 
 /**
  * Proves at start that a connection string leads to a usable PostgreSQL.
@@ -15,11 +17,11 @@ export async function checkPostgres (setting: string, connectionString: string):
     client.on('error', () => {})
     await client.connect()
     const { rows } = await client.query<{ version: number, migrated: boolean }>(
-      "select current_setting('server_version_num')::int as version, to_regclass('public.revocations') is not null as migrated")
+      "select current_setting('server_version_num')::int as version, to_regclass($1) is not null as migrated", [NEWEST_TABLE])
     const { version, migrated } = rows[0]!
     const major = Math.floor(version / 10_000)
     if (major < MINIMUM_POSTGRES_MAJOR) throw new StartupError(`${setting}: PostgreSQL ${major} is too old, ${MINIMUM_POSTGRES_MAJOR} or later is needed`)
-    if (!migrated) throw new StartupError(`${setting}: the database has no tables yet; run npm run migrate`)
+    if (!migrated) throw new StartupError(`${setting}: the database lacks tables of this version; run npm run migrate`)
   } catch (err) {
     if (err instanceof StartupError) throw err
     const { code, message } = err as NodeJS.ErrnoException
