@@ -4,17 +4,31 @@ import { frame } from '../frame-bytes.js'
 import type { RawClient } from '../raw-client.js'
 import { inGroup } from '../runner.js'
 import type { Scene } from '../scene.js'
+import type { SocketClient } from '../socket-client.js'
 import { pause } from '../waiting.js'
 
 const SLOW_READER_ECHOES = 3000
+const LONGEST_CASE_MS = 120_000
 /** A reset hurts only at certain moments, so that one round may miss them. */
 const ROUNDS_OF_RESETS = 6
+
+/** A socket that renews its access token as clients do, so that only the server can end it. */
+async function openWitness (scene: Scene): Promise<SocketClient> {
+  const witness = await scene.member()
+  const renew = async () => {
+    await witness.type('token_expiring', { from: witness.frames.length, withinMs: LONGEST_CASE_MS })
+    witness.say({ type: 'reauth', access: await scene.access() })
+    await renew()
+  }
+  renew().catch(() => {})                            // the case has ended, or finds out by itself
+  return witness
+}
 
 /** Harm done to the server while another socket is open: it stays open and is answered, and a new one opens. */
 const bears = (sentence: string, harm: (scene: Scene) => Promise<void>) => ({
   sentence: `${sentence}: other sockets go on, new ones open`,
   async play (scene: Scene) {
-    const witness = await scene.member()
+    const witness = await openWitness(scene)
     await harm(scene)
     await witness.works()
     await (await scene.member()).works()
@@ -136,7 +150,7 @@ export const ROBUSTNESS = inGroup('ROBUST', [
     lane: 'alone',
     async play (scene) {
       if (await limitsMessages(scene)) throw new Skip('the server limits messages before it comes to this; run it with RATE_LIMIT_MULTIPLIER=1000')
-      const [client, witness] = [await scene.member(), await scene.member()]
+      const [client, witness] = [await scene.member(), await openWitness(scene)]
       client.socket.pause()
       for (let count = 0; count < SLOW_READER_ECHOES && client.socket.readyState === client.socket.OPEN; count++) {
         client.say({ type: 'echo', payload: { text: 'x'.repeat(16_000) } })
