@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace'
-import type { Logger } from 'pino'
+import { symbols, type Logger } from 'pino'
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
@@ -26,7 +26,17 @@ export function closeOnSignal (log: Logger, graceMs: number, close: () => Promis
   const closeOnce = () => { if (!closing) closeNow() }
   for (const signal of STOP_SIGNALS) process.on(signal, closeOnce)
   // The parent died without a chance to stop us.
-  process.once('disconnect', closeOnce)
+  process.once('disconnect', () => {
+    closeOnce()
+    exitWithoutReader(log)
+  })
+}
+
+// With the parent may go whoever read the log. What then waits to be written at the exit, the logger would try to write
+// into the broken pipe for ever, and the process would stay.
+function exitWithoutReader (log: Logger): void {
+  const { [symbols.streamSym]: stream } = log as unknown as { [symbols.streamSym]: { flushSync?: () => void } }
+  stream.flushSync = () => {}
 }
 
 /** Tells the process that started this one, if there is one, that requests are answered from now on. */
