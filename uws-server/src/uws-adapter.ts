@@ -116,8 +116,8 @@ function listen (app: uws.TemplatedApp, host: string, port: number, options: num
 async function upgrade<Entry extends { kind: string }, Opened> (res: uws.HttpResponse, req: uws.HttpRequest, context: uws.us_socket_context_t, options: UwsServerOptions<Entry, Opened>): Promise<void> {
   let aborted = false
   res.onAborted(() => { aborted = true })
-  // A handshake without the word (RFC 6455, section 4.2.1) makes the library close the socket and forget to say so.
-  if (!hasToken(req.getHeader('connection'), 'upgrade')) return sendAnswer(res, problemAnswer('upgrade_required', randomUUID()))
+  // RFC 6455, section 4.2.1. The library asks for neither; without the first it closes the socket and forgets to say so.
+  if (!hasToken(req.getHeader('connection'), 'upgrade') || !hasToken(req.getHeader('upgrade'), 'websocket')) return sendAnswer(res, problemAnswer('upgrade_required', randomUUID()))
   const request = readRequest(res, req)
   const key = req.getHeader('sec-websocket-key')
   const protocol = hasToken(req.getHeader('sec-websocket-protocol'), SUBPROTOCOL) ? SUBPROTOCOL : ''

@@ -25,32 +25,48 @@ export function parseClientFrame (text: string): ParsedFrame {
   } catch {
     return { kind: 'not_json' }
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { kind: 'malformed', detail: 'a message is a JSON object' }
-  const { type, id, access, payload } = value as Record<string, unknown>
+  if (!isObject(value) || Array.isArray(value)) return { kind: 'malformed', detail: 'a message is a JSON object' }
+  const { id } = value as { id?: unknown }
   if (id !== undefined && (typeof id !== 'string' || id.length > MAXIMUM_ID_LENGTH)) {
     return { kind: 'malformed', detail: `id must be a string of at most ${MAXIMUM_ID_LENGTH} characters` }
   }
-  const correlation = id === undefined ? {} : { id }
+  const read = readMessage(value)
+  if (typeof read === 'string') return id === undefined ? { kind: 'malformed', detail: read } : { kind: 'malformed', id, detail: read }
+  if (id !== undefined) read.id = id
+  return { kind: 'message', message: read }
+}
+
+/** @returns the message without its id, or what is wrong with it */
+function readMessage (value: object): ClientMessage | string {
+  const { type, access, payload } = value as Record<string, unknown>
   switch (type) {
     case 'ping':
     case 'bye':
-      return { kind: 'message', message: { type, ...correlation } }
+      return { type }
     case 'echo':
-      if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return { kind: 'malformed', ...correlation, detail: 'echo needs a payload object' }
-      if (isDeeperThan(MAXIMUM_DEPTH, payload)) return { kind: 'malformed', ...correlation, detail: `a payload has at most ${MAXIMUM_DEPTH} levels` }
-      return { kind: 'message', message: { type, ...correlation, payload } }
+      if (!isObject(payload) || Array.isArray(payload)) return 'echo needs a payload object'
+      return isDeeperThan(MAXIMUM_DEPTH, payload) ? `a payload has at most ${MAXIMUM_DEPTH} levels` : { type, payload }
     case 'auth':
     case 'reauth':
-      if (typeof access !== 'string') return { kind: 'malformed', ...correlation, detail: `${type} needs an access string` }
-      return { kind: 'message', message: { type, ...correlation, access } }
+      return typeof access === 'string' ? { type, access } : `${type} needs an access string`
     default:
-      return { kind: 'malformed', ...correlation, detail: 'unknown message type' }
+      return 'unknown message type'
   }
 }
 
-function isDeeperThan (levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some(inner => isDeeperThan(levels - 1, inner))
+function isObject (value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function isDeeperThan (levels: number, value: object): boolean {
+  if (levels === 0) return true
+  if (Array.isArray(value)) return value.some(inner => isObject(inner) && isDeeperThan(levels - 1, inner))
+  // Own keys only come out of JSON.parse. Nothing is allocated: every echoed message passes here.
+  for (const key in value) {
+    const inner = (value as Record<string, unknown>)[key]
+    if (isObject(inner) && isDeeperThan(levels - 1, inner)) return true
+  }
+  return false
 }
 
 /** Words of `error` frames; those that HTTP has too mean the same. */
