@@ -1,4 +1,4 @@
-import { SlicedWork } from './sliced-work.js'
+import { SlicedWork } from '@fastify-uws-auth/auth-contract'
 
 /** Something that wants to be called at an instant. `dueTick` belongs to the wheel. */
 export interface Deadline {

@@ -1,10 +1,9 @@
-import type { PublicKeyFile, Revocation, RevocationSet } from '@fastify-uws-auth/auth-contract'
+import { SlicedWork, type PublicKeyFile, type Revocation, type RevocationSet } from '@fastify-uws-auth/auth-contract'
 import { CONNECTION_STATES, type Connection, type ConnectionState } from './connection.js'
-import { SlicedWork } from './sliced-work.js'
 import type { SocketMetrics } from './socket-metrics.js'
 
-/** About 10 ms of work: what everybody else can wait for when many sockets end together. */
-const ENDINGS_PER_TURN = 250
+/** A few milliseconds of work: what everybody else can wait for when many sockets end together. */
+const ENDINGS_PER_TURN = 100
 
 /** Told of each authenticated socket that opens and closes. */
 export interface PresenceListener {

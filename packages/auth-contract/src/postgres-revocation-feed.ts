@@ -5,8 +5,11 @@ import type { RevocationFeed } from './revocation-feed.js'
 import { RevocationReader } from './revocation-reader.js'
 import { toRevocation } from './revocation.js'
 import type { RevocationPath, RevocationSet } from './revocation-set.js'
+import { SlicedWork } from './sliced-work.js'
 
 const LONGEST_MESSAGE = 1024
+/** A few milliseconds of work: thousands may come at once. */
+const MESSAGES_PER_TURN = 250
 
 export interface PostgresRevocationFeedOptions {
   /** Must reach PostgreSQL directly: a transaction pooler loses notifications. */
@@ -29,6 +32,7 @@ export class PostgresRevocationFeed implements RevocationFeed {
   readonly #log: Logger
   readonly #carrier: RevocationCarrier
   readonly #reader: RevocationReader
+  readonly #messages = new SlicedWork<string>(MESSAGES_PER_TURN, payload => this.#applyMessage(payload))
 
   constructor ({ connectionString, revocations, maxStalenessMs, log, carrier = new NotifyCarrier() }: PostgresRevocationFeedOptions) {
     this.#revocations = revocations
@@ -45,7 +49,7 @@ export class PostgresRevocationFeed implements RevocationFeed {
 
   /** @throws {Error} when the first read fails: a process that does not know what has ended must not start */
   async start (): Promise<void> {
-    this.#carrier.listen({ onMessage: payload => this.#applyMessage(payload), onListening: () => this.#reader.readSoon() })
+    this.#carrier.listen({ onMessage: payload => this.#messages.add(payload), onListening: () => this.#reader.readSoon() })
     try {
       await this.#reader.start()
     } catch (err) {
@@ -63,8 +67,8 @@ export class PostgresRevocationFeed implements RevocationFeed {
     await this.#reader.close()
   }
 
-  #applyRows (rows: unknown[], isFirstRead: boolean): void {
-    for (const row of rows) this.#apply(row, isFirstRead ? 'start' : 'read')
+  #applyRows (rows: Array<{ sid: string | null }>, isFirstRead: boolean): void {
+    for (const row of rows) if (row.sid !== null) this.#apply(row, isFirstRead ? 'start' : 'read')
     this.#revocations.prune()
   }
 

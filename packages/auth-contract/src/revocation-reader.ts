@@ -5,23 +5,32 @@ const READ_EVERY_MS = 2000
 const STATEMENT_TIMEOUT_MS = 2000
 const LONGEST_PAUSE_MS = 2000
 
-// A transaction stamps its row before it commits, so a read looks back further than the longest transaction lasts.
+/** What one turn of the event loop can bear: thousands may have ended at once. */
+const PAGE = 2000
+
+// A transaction stamps its row before it commits, so a read looks back further than the longest transaction lasts. What
+// commits between two pages is found by the next read for the same reason.
 const READ_NEWER_ROWS = `
   select t.read_at::text as "readAt", r.sid, r.user_id as sub, r.reason,
-         (extract(epoch from r.revoked_at) * 1000)::float8 as "revokedAt"
+         (extract(epoch from r.revoked_at) * 1000)::float8 as "revokedAt", r.revoked_at::text as place
     from (select clock_timestamp() as read_at) t
-    left join revocations r
-      on r.revoked_at > case when $1::timestamptz is null then t.read_at - interval '65 minutes'
-                             else $1::timestamptz - interval '30 seconds' end
-   order by r.revoked_at`
+    left join lateral (
+      select * from revocations
+       where revoked_at > case when $1::timestamptz is null then t.read_at - interval '65 minutes'
+                               else $1::timestamptz - interval '30 seconds' end
+         and ($2::timestamptz is null or (revoked_at, sid) > ($2, $3::uuid))
+       order by revoked_at, sid limit ${PAGE}) r on true
+   order by r.revoked_at, r.sid`
+
+interface Row { readAt: string, sid: string | null, place: string }
 
 export interface RevocationReaderOptions {
   /** Must reach PostgreSQL directly: a transaction pooler loses notifications. */
   connectionString: string
   /** Told of each new connection before its first read. */
   onConnected: (client: pg.Client) => Promise<void>
-  /** Called with the rows of each successful read. */
-  onRows: (rows: unknown[], isFirstRead: boolean) => void
+  /** Called with some rows at a time, in turns of the event loop of their own. */
+  onRows: (rows: Array<{ sid: string | null }>, isFirstRead: boolean) => void
   log: Logger
 }
 
@@ -99,10 +108,21 @@ export class RevocationReader {
   async #connectAndRead (): Promise<void> {
     const client = this.#client ?? await this.#connect()
     const askedAt = performance.now()
-    const { rows } = await client.query<{ readAt: string }>({ name: 'read-revocations', text: READ_NEWER_ROWS, values: [this.#lastReadAt] })
-    this.#options.onRows(rows.map(({ readAt, ...row }) => row), this.#lastReadAt === null)
-    this.#lastReadAt = rows[0]!.readAt
+    let page = await this.#readPage(client)
+    const { readAt } = page[0]!
+    this.#options.onRows(page, this.#lastReadAt === null)
+    while (page.length === PAGE) {
+      page = await this.#readPage(client, page.at(-1))
+      this.#options.onRows(page, this.#lastReadAt === null)
+    }
+    this.#lastReadAt = readAt
     this.#lastSuccess = askedAt
+  }
+
+  // When there is none, one row comes back without a session: it says when that was.
+  async #readPage (client: pg.Client, after?: Row): Promise<Row[]> {
+    const { rows } = await client.query<Row>({ name: 'read-revocations', text: READ_NEWER_ROWS, values: [this.#lastReadAt, after?.place ?? null, after?.sid ?? null] })
+    return rows
   }
 
   async #connect (): Promise<pg.Client> {

@@ -48,6 +48,29 @@ t.test('what was committed before the start is known when start() resolves', asy
   t.equal(feed.isStale(), false)
 })
 
+t.test('thousands at once, at the same instant too, are read page by page and none is left out', async t => {
+  const { connectionString, pool } = await createDatabase(t)
+  const { feed, revocations } = createFeed(t, connectionString)
+  await pool.query('alter table revocations disable trigger notify_revocation')
+  const insert = (count: number) => pool.query(
+    "insert into revocations (sid, user_id, reason, revoked_at) select gen_random_uuid(), gen_random_uuid(), 'admin', now() from generate_series(1, $1)", [count])
+  await insert(4000)
+  await feed.start()
+  t.equal(revocations.size, 4000)
+  await insert(4500)
+  await readAgain(feed)
+  await until(() => revocations.size === 8500)
+})
+
+t.test('thousands of notifications of one statement', async t => {
+  const { connectionString, pool } = await createDatabase(t)
+  const { feed, revocations, paths } = createFeed(t, connectionString)
+  await feed.start()
+  await pool.query("insert into revocations (sid, user_id, reason) select gen_random_uuid(), gen_random_uuid(), 'admin' from generate_series(1, 3000)")
+  await until(() => revocations.size === 3000)
+  t.ok(paths.includes('notify'))
+})
+
 t.test('a notification is applied, once, with what the row says', async t => {
   const { connectionString, pool } = await createDatabase(t)
   const { feed, revocations, told, paths } = createFeed(t, connectionString)
