@@ -9,6 +9,9 @@ import { ACCESS_TOKEN_MAX_AGE, type KeyFiles } from './tokens.js'
 
 const OURS = fileURLToPath(new URL('../../uws-server/dist/server.js', import.meta.url))
 const NO_LIMIT = '1000000'
+// As local mode runs our parts; here it goes for all that are compared.
+const NODE_OPTIONS = ['--max-semi-space-size=2']
+const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
 
 /** The servers that others would write, beside ours. */
 const COMPARED = {
@@ -66,7 +69,7 @@ export async function startComparedServer (t: Teardown, name: keyof typeof COMPA
 
 async function start (t: Teardown, script: string, execArgv: string[], env: NodeJS.ProcessEnv): Promise<{ pid: number, port: number, stop: () => Promise<void> }> {
   const port = await findFreePort()
-  const child = fork(script, { env: { PATH: process.env['PATH'], PORT: String(port), ...env }, execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(script, { env: { PATH: process.env['PATH'], ...ALLOCATOR, PORT: String(port), ...env }, execArgv: [...NODE_OPTIONS, ...execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const exited = once(child, 'exit')
   const stop = async () => {
     child.kill('SIGTERM')
