@@ -1,5 +1,7 @@
 import ipaddr from 'ipaddr.js'
 
+const HOP_WITH_PORT = /^(?:([0-9.]+):[0-9]+|\[([0-9a-f:.]+)\](?::[0-9]+)?)$/i
+
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
 /** Where a request came from, as the socket library tells. */
@@ -40,8 +42,9 @@ function toNetwork (text: string): [Address, number] {
   return [address, address.kind() === 'ipv4' ? 32 : 128]
 }
 
-// The library would also take forms such as 127.1 and 0x7f000001, which proxies do not write.
-function parse (text: string): Address | undefined {
+// Some proxies add the port. The library would also take forms such as 127.1 and 0x7f000001, which none writes.
+function parse (hop: string): Address | undefined {
+  const text = HOP_WITH_PORT.exec(hop)?.slice(1).find(Boolean) ?? hop
   return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text) ? ipaddr.process(text) : undefined
 }
 

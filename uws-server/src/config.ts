@@ -1,10 +1,16 @@
 import { DurationSetting, NETWORK_LIST, ORIGIN_LIST, SharedSettings, defaultOrigins, loadConfig, parseOrigins, splitCommaList } from '@fastify-uws-auth/auth-contract'
 import Type, { type Static } from 'typebox'
 import type { ConnectionServices } from './connection-services.js'
+import type { MessageLimits } from './message-limiter.js'
 import type { SourceLimits } from './sources.js'
 import type { Rate } from './token-bucket.js'
 
 const DEFAULT_API_PORT = 3000
+/** Of what an authenticated socket may send. */
+const ANONYMOUS_SHARE = 0.25
+const ANONYMOUS_MESSAGE_BYTES = 9216
+/** Refusals by close code that one address gets a second, and at once. */
+const CLOSE_CODES: Rate = { perSecond: 2, burst: 20 }
 
 export const SocketConfig = Type.Object({
   ...SharedSettings,
@@ -21,6 +27,7 @@ export const SocketConfig = Type.Object({
   WS_REAUTH_INTERVAL: DurationSetting({ default: '5s', minimum: '1s', maximum: '5m', description: 'One reauth in this long on one socket' }),
   WS_REAUTH_BURST: Type.Integer({ default: 3, minimum: 1, maximum: 1000, description: 'Reauths at once on one socket' }),
   WS_AUTH_TIMEOUT: DurationSetting({ default: '10s', minimum: '1s', maximum: '5m', description: 'How long a socket that was opened without a credential may stay without one' }),
+  WS_MAX_SOCKETS: Type.Integer({ default: 20_000, minimum: 1, maximum: 1_000_000, description: 'Open sockets of one process; at most as many as the system allows open files' }),
   WS_MAX_SOCKETS_PER_USER: Type.Integer({ default: 20, minimum: 1, maximum: 1_000_000, description: 'Open sockets of one user in one process' }),
   WS_MAX_SOCKETS_PER_ADDRESS: Type.Integer({ default: 200, minimum: 1, maximum: 1_000_000, description: 'Open sockets from one address (IPv6 by /64) in one process' }),
   WS_CONNECT_RATE: Type.Number({ default: 20, exclusiveMinimum: 0, maximum: 1_000_000, description: 'New sockets a second from one address in one process' }),
@@ -61,12 +68,20 @@ export function connectionLimits (config: SocketConfig): ConnectionServices['lim
   }
 }
 
+/** What a socket may do that has not said who it is: ping, and send one access token, for which there are 8 KB. */
+export function anonymousLimits (config: SocketConfig): MessageLimits {
+  const { messages, ...limits } = connectionLimits(config)
+  const rate = { perSecond: messages.perSecond * ANONYMOUS_SHARE, burst: Math.max(1, Math.ceil(messages.burst * ANONYMOUS_SHARE)) }
+  return { ...limits, messages: rate, maxMessageBytes: Math.min(limits.maxMessageBytes, ANONYMOUS_MESSAGE_BYTES) }
+}
+
 /** What one address may do. RATE_LIMIT_MULTIPLIER raises the rates, not the number of open sockets. */
 export function sourceLimits (config: SocketConfig): SourceLimits {
   const multiplier = config.RATE_LIMIT_MULTIPLIER
   return {
     sockets: config.WS_MAX_SOCKETS_PER_ADDRESS,
     connects: multiply({ perSecond: config.WS_CONNECT_RATE, burst: config.WS_CONNECT_BURST }, multiplier),
+    closeCodes: multiply(CLOSE_CODES, multiplier),
     failures: multiply({ perSecond: config.WS_FAILED_AUTH_RATE / 60, burst: Math.ceil(config.WS_FAILED_AUTH_RATE) }, multiplier)
   }
 }

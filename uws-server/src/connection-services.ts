@@ -23,7 +23,9 @@ export interface ConnectionServices extends RevocationState {
   /** Told of each access token that a client shows, by session and refresh generation. */
   observe: (sessionId: string, generation: number) => void
   deadlines: DeadlineWheel
+  /** Of a socket that is authenticated. */
   limits: MessageLimits & { authTimeoutMs: number, slowConsumerBytes: number }
+  anonymousLimits: MessageLimits
   metrics: SocketMetrics
   /** Milliseconds since the epoch. */
   now: () => number

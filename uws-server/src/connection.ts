@@ -1,25 +1,23 @@
 import {
-  CLOSE, parseClientFrame, serializeFrame,
+  CLOSE, parseClientFrame, readFrameId, serializeFrame,
   type ClientMessage, type CloseCode, type FrameErrorCode, type Principal, type Revocation, type ServerMessage, type Verification
 } from '@fastify-uws-auth/auth-contract'
 import { closeForRevocation, type Admission, type Refusal } from './admission.js'
+import type { ConnectionState } from './connection-state.js'
 import type { ConnectionServices, Transport } from './connection-services.js'
 import { NOT_DUE, type Deadline } from './deadline-wheel.js'
 import { authorityEndsAt, graceEndsAt, warningAt } from './expiry.js'
-import { MessageLimiter } from './message-limiter.js'
+import { InOrder } from './in-order.js'
+import { MessageLimiter, type MessageLimits } from './message-limiter.js'
 import { decideReauth } from './reauthentication.js'
 import { errorMessage, expiryOf, greeting } from './server-messages.js'
 import type { Source } from './sources.js'
-import { WaitingFrames } from './waiting-frames.js'
 
 const FAILED_REAUTHS = 3
 // Faster than a Buffer, and it keeps a byte order mark, which is no JSON. The library has refused what is not UTF-8.
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 /** Shorter frames are not worth the work. Only what the client itself has sent is ever compressed, never a secret. */
 const COMPRESSED_FROM = 1024
-
-export const CONNECTION_STATES = ['anonymous', 'active', 'expiring', 'grace', 'closed'] as const
-export type ConnectionState = typeof CONNECTION_STATES[number]
 
 type Verdict = 'accept' | 'refuse' | 'binary' | 'too_big'
 
@@ -36,8 +34,7 @@ export class Connection implements Deadline {
   readonly #source: Source
   #principal: Principal | undefined
   #limiter: MessageLimiter | undefined          // most sockets are idle and never need one
-  #waiting: WaitingFrames | undefined
-  #verifying = false
+  #order: InOrder | undefined                   // and shows no credential after the first
   #warned = false
   #closed = false
   #failedReauths = 0
@@ -73,18 +70,15 @@ export class Connection implements Deadline {
   /** Takes one message of the client. The bytes are not kept. */
   receive (bytes: ArrayBuffer, isBinary: boolean): void {
     if (this.#closed) return
-    const { limits, now, revocations } = this.#services
-    // Sockets of many sessions that end together are closed one after the other; none has authority meanwhile.
-    const revocation = this.#principal && revocations.get(this.#principal.sessionId)
-    if (revocation) return this.revoke(revocation)
-    const arrivedAt = now()
+    const arrivedAt = this.#services.now()
     if (isBinary) return this.#take('binary', '', 0, arrivedAt)
-    if (bytes.byteLength > limits.maxMessageBytes) return this.#take('too_big', '', 0, arrivedAt)
-    this.#limiter ??= new MessageLimiter(limits, arrivedAt)
-    const verdict = this.#limiter.takeMessage(arrivedAt)
-    if (verdict === 'close') return this.#fail(CLOSE.rateLimited, 'rate_limited', 'rate_limited', 'Too many messages for too long; wait before you reconnect')
-    this.#take(verdict, utf8.decode(bytes), bytes.byteLength, arrivedAt)
+    if (bytes.byteLength > this.#limits.maxMessageBytes) return this.#take('too_big', '', 0, arrivedAt)
+    const verdict = this.#count(arrivedAt)
+    if (verdict === 'accept' || verdict === 'refuse') this.#take(verdict, utf8.decode(bytes), bytes.byteLength, arrivedAt)
   }
+
+  /** Takes a ping or pong frame, which the library has answered: they cost as much as messages do. */
+  receiveControlFrame (): void { if (!this.#closed) this.#count(this.#services.now()) }
 
   /** The session has ended: says why and closes. */
   revoke ({ reason }: Revocation): void {
@@ -109,16 +103,17 @@ export class Connection implements Deadline {
   /** The socket is gone, whoever closed it. */
   onSocketClosed (): void {
     this.#closed = true
-    this.#waiting = undefined
+    this.#order?.stop()
     this.#services.deadlines.cancel(this)
   }
 
   onDeadline (): void {
     // A credential that came in time and is still being verified decides afterwards.
-    if (this.#closed || (this.#verifying && this.#principal === undefined)) return
+    const isVerifying = this.#order?.isAwaiting ?? false
+    if (this.#closed || (isVerifying && this.#principal === undefined)) return
     if (this.#principal === undefined) return this.#fail(CLOSE.authTimeout, 'auth_timeout', 'auth_timeout', 'No access token came in time')
     const now = this.#services.now()
-    if (now >= graceEndsAt(this.#principal)) return this.#verifying ? undefined : this.expire()
+    if (now >= graceEndsAt(this.#principal)) return isVerifying ? undefined : this.expire()
     if (!this.#warned && now < authorityEndsAt(this.#principal)) {
       this.#warned = true
       this.#send({ type: 'token_expiring', payload: expiryOf(this.#principal, now) })
@@ -126,20 +121,45 @@ export class Connection implements Deadline {
     if (!this.#closed) this.#services.deadlines.schedule(this, graceEndsAt(this.#principal))
   }
 
+  // Strangers have little to say before they have said who they are.
+  get #limits (): MessageLimits {
+    const { limits, anonymousLimits } = this.#services
+    return this.#principal === undefined ? anonymousLimits : limits
+  }
+
+  #limiterAt (now: number): MessageLimiter {
+    return this.#limiter ??= new MessageLimiter(this.#limits, now)
+  }
+
+  #count (now: number): ReturnType<MessageLimiter['takeMessage']> {
+    const verdict = this.#limiterAt(now).takeMessage(now)
+    if (verdict === 'close') this.#fail(CLOSE.rateLimited, 'rate_limited', 'rate_limited', 'Too many messages for too long; wait before you reconnect')
+    return verdict
+  }
+
   #take (verdict: Verdict, text: string, bytes: number, arrivedAt: number): void {
-    if (!this.#verifying) return this.#judge(verdict, text, arrivedAt, arrivedAt)
-    this.#waiting ??= new WaitingFrames()
-    const fits = this.#waiting.add(bytes, () => this.#judge(verdict, text, arrivedAt, this.#services.now()))
+    if (!this.#order?.isAwaiting) return this.#judge(verdict, text, arrivedAt, arrivedAt)
+    const fits = this.#order.wait(bytes, () => this.#judge(verdict, text, arrivedAt, this.#services.now()))
     if (!fits) this.#fail(CLOSE.rateLimited, 'rate_limited', 'rate_limited', 'Too many messages while an access token is verified')
   }
 
   #judge (verdict: Verdict, text: string, arrivedAt: number, now: number): void {
+    if (this.#principal !== undefined && this.#endsNow(this.#principal)) return
     switch (verdict) {
       case 'accept': return this.#handle(text, arrivedAt, now)
-      case 'refuse': return this.#sendError('rate_limited', 'Too many messages; this one was not read', idOf(text))
+      case 'refuse': return this.#sendError('rate_limited', 'Too many messages; this one was not read', readFrameId(text))
       case 'binary': return this.#fail(CLOSE.unsupportedData, 'unsupported data', 'unsupported_data', 'Messages are text frames')
-      case 'too_big': return this.#fail(CLOSE.messageTooBig, 'message too big', 'payload_too_large', `A message has at most ${this.#services.limits.maxMessageBytes} bytes`)
+      case 'too_big': return this.#fail(CLOSE.messageTooBig, 'message too big', 'payload_too_large', `A message has at most ${this.#limits.maxMessageBytes} bytes`)
     }
+  }
+
+  // Sockets that end together are closed some at a time; none has authority meanwhile.
+  #endsNow ({ sessionId, keyId }: Principal): boolean {
+    const { revocations, knowsKey } = this.#services
+    const revocation = revocations.get(sessionId)
+    if (revocation) this.revoke(revocation)
+    else if (!knowsKey(keyId)) this.expire()
+    return this.#closed
   }
 
   #handle (text: string, arrivedAt: number, now: number): void {
@@ -154,7 +174,10 @@ export class Connection implements Deadline {
     if (message.type === 'reauth') return this.#startReauth(message.access, principal, message.id, arrivedAt)
     if (now >= authorityEndsAt(principal)) return this.#sendError('token_expired', 'The access token has expired: send reauth with a new one', message.id)
     switch (message.type) {
-      case 'echo': return this.#echo(message, arrivedAt)
+      case 'echo': {
+        const echo = serializeFrame({ type: 'echo', payload: message.payload }, message.id)
+        return this.#sendText(echo, echo.length > COMPRESSED_FROM)
+      }
       case 'bye': return this.#close(CLOSE.normal, 'bye')
       case 'auth': return this.#handleMalformed('this socket is authenticated: send reauth', message.id, arrivedAt)
     }
@@ -168,66 +191,43 @@ export class Connection implements Deadline {
     }
   }
 
-  // Reading JSON does not recurse, writing it does: a few thousand brackets pass the one and exhaust the stack in the
-  // other, and what is thrown here would end the process.
-  #echo ({ payload, id }: Extract<ClientMessage, { type: 'echo' }>, arrivedAt: number): void {
-    let text: string
-    try {
-      text = serializeFrame({ type: 'echo', payload }, id)
-    } catch {
-      return this.#handleMalformed('the payload is nested too deeply', id, arrivedAt)
-    }
-    this.#sendText(text, text.length > COMPRESSED_FROM)
-  }
-
   #handleMalformed (detail: string, id: string | undefined, arrivedAt: number): void {
-    if (this.#limiter!.toleratesMalformed(arrivedAt)) this.#send(errorMessage('invalid_request', detail, {}), id)
+    if (this.#limiterAt(arrivedAt).toleratesMalformed(arrivedAt)) this.#send(errorMessage('invalid_request', detail, {}), id)
     else this.#fail(CLOSE.badRequest, 'bad_request', 'invalid_request', detail, id)
   }
 
   #startAuth (access: string, id: string | undefined): void {
-    if (!this.#source.mayAuthenticate(this.#services.now())) return this.#fail(CLOSE.rateLimited, 'rate_limited', 'rate_limited', 'Too many failed authentications; wait before you reconnect', id)
-    this.#verify(access, verification => this.#finishAuth(this.#services.admit(verification), id))
+    const { verify, now, admit } = this.#services
+    this.#await(this.#source.attempt(now, () => verify(access)), verification => {
+      if (verification !== undefined) return this.#finishAuth(admit(verification), id)
+      this.#fail(CLOSE.rateLimited, 'rate_limited', 'rate_limited', 'Too many failed authentications; wait before you reconnect', id)
+    })
   }
 
   #finishAuth (admission: Admission, id: string | undefined): void {
     const { metrics, onAuthenticated } = this.#services
-    if (admission.kind === 'refused') {
-      metrics.connected(admission.reason, 'message')
-      return this.#refuse(admission, id)
-    }
-    metrics.connected('accepted', 'message')
+    metrics.connected(admission.kind === 'refused' ? admission.reason : 'accepted', 'message')
+    if (admission.kind === 'refused') return this.#refuse(admission, id)
     this.#principal = admission.principal
+    this.#limiter = undefined
     onAuthenticated(this)
     this.#scheduleExpiry(admission.principal)
     this.#send(greeting(this.id, admission.principal, this.#services.now()), id)
   }
 
   #startReauth (access: string, current: Principal, id: string | undefined, arrivedAt: number): void {
-    if (!this.#limiter!.takeReauth(arrivedAt)) return this.#sendError('rate_limited', 'Too many reauths; this one was not read', id)
-    this.#verify(access, verification => this.#finishReauth(verification, current, id))
-  }
-
-  #verify (access: string, finish: (verification: Verification) => void): void {
-    this.#verifying = true
-    this.#services.verify(access).then(verification => {
+    if (!this.#limiterAt(arrivedAt).takeReauth(arrivedAt)) return this.#sendError('rate_limited', 'Too many reauths; this one was not read', id)
+    this.#await(this.#services.verify(access), verification => {
       if (verification.kind === 'refused') this.#source.noteFailure(this.#services.now())
-      if (this.#closed) return
-      finish(verification)
-      this.#handleWaiting()
+      this.#finishReauth(verification, current, id)
     })
   }
 
-  #handleWaiting (): void {
-    this.#verifying = false
-    while (!this.#closed && !this.#verifying) {
-      const handle = this.#waiting?.next()
-      if (handle === undefined) break
-      handle()
-    }
-    if (this.#closed || this.#verifying) return
-    this.#waiting = undefined
-    if (this.#principal !== undefined && this.#services.now() >= graceEndsAt(this.#principal)) this.expire()
+  #await<Result> (verifying: Promise<Result>, finish: (result: Result) => void): void {
+    this.#order ??= new InOrder()
+    this.#order.await(verifying, finish, () => {
+      if (this.#principal !== undefined && this.#services.now() >= graceEndsAt(this.#principal)) this.expire()
+    })
   }
 
   #finishReauth (verification: Verification, current: Principal, id: string | undefined): void {
@@ -238,17 +238,14 @@ export class Connection implements Deadline {
       case 'failed': return this.#failReauth(decision.code, id)
       case 'mismatch': return this.#fail(CLOSE.identityMismatch, 'identity_mismatch', 'identity_mismatch', 'The access token belongs to another session', id)
       case 'revoked': return this.revoke(decision.revocation)
-      case 'renewed': this.#renew(decision.principal)
     }
     const { principal, kind } = decision
+    if (kind === 'renewed') {
+      this.#principal = principal
+      this.#failedReauths = 0
+      this.#scheduleExpiry(principal)
+    }
     this.#send({ type: 'reauth_success', payload: { userId: principal.subject, ...expiryOf(principal, this.#services.now()), ...kind === 'unchanged' ? { unchanged: true } : {} } }, id)
-  }
-
-  #renew (principal: Principal): void {
-    this.#principal = principal
-    this.#warned = false
-    this.#failedReauths = 0
-    this.#scheduleExpiry(principal)
   }
 
   #failReauth (code: 'invalid_token' | 'token_expired', id: string | undefined): void {
@@ -261,6 +258,7 @@ export class Connection implements Deadline {
   #scheduleExpiry (principal: Principal): void {
     const { observe, deadlines, now, random } = this.#services
     observe(principal.sessionId, principal.refreshGeneration)
+    this.#warned = false
     deadlines.schedule(this, warningAt(principal, now(), random()) ?? graceEndsAt(principal))
   }
 
@@ -297,9 +295,4 @@ export class Connection implements Deadline {
     this.onSocketClosed()
     this.#transport.end(code, reason)
   }
-}
-
-function idOf (text: string): string | undefined {
-  const frame = parseClientFrame(text)
-  return frame.kind === 'message' ? frame.message.id : undefined
 }

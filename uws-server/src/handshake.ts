@@ -3,7 +3,7 @@ import { refuse, type Admission, type Refusal, type VerifiedCredential } from '.
 import type { SocketMetrics } from './socket-metrics.js'
 import type { Source } from './sources.js'
 import type { TicketVerifier } from './tickets.js'
-import { readCredential, type Credential, type UpgradePolicy, type UpgradeRequest } from './upgrade.js'
+import { comesFromAllowedPage, readCredential, type Credential, type UpgradePolicy, type UpgradeRequest } from './upgrade.js'
 
 export interface HandshakeOptions {
   policy: UpgradePolicy
@@ -13,13 +13,27 @@ export interface HandshakeOptions {
   /** Decides about whom a credential was verified to speak for. */
   admit: (credential: VerifiedCredential) => Admission
   isDraining: () => boolean
+  /** True when this process has as many sockets as it may. */
+  isFull: () => boolean
   metrics: Pick<SocketMetrics, 'connected'>
   /** Milliseconds since the epoch. */
   now: () => number
 }
 
+/** A refusal with how it is said. */
+export interface AddressedRefusal extends Refusal {
+  /** To a page's script, which cannot read an HTTP answer: by opening the socket and closing it. */
+  byCloseCode?: true
+}
+
 /** Who comes in, and from where. Without a principal: somebody who has to say by a message who they are. */
-export interface Entry { kind: 'entered', principal: Principal | undefined, source: Source }
+export interface Entry {
+  kind: 'entered'
+  principal: Principal | undefined
+  source: Source
+  /** Whether messages may come compressed: from strangers they may not. */
+  compresses: boolean
+}
 
 const DRAINING = refuse('temporarily_unavailable', CLOSE.serviceRestart, 'service restart')
 const TOO_FAST = refuse('rate_limited', CLOSE.rateLimited, 'rate_limited')
@@ -31,18 +45,19 @@ const UNAVAILABLE = refuse('temporarily_unavailable', CLOSE.tryAgainLater, 'try 
  * for it.
  * @returns never rejects; call what it resolves to in the tick in which the socket enters the registry
  */
-export function createHandshake (options: HandshakeOptions): (request: UpgradeRequest) => Promise<() => Entry | Refusal> {
-  const { policy, sourceOf, admit, isDraining, metrics, now } = options
+export function createHandshake (options: HandshakeOptions): (request: UpgradeRequest) => Promise<() => Entry | AddressedRefusal> {
+  const { policy, sourceOf, admit, isDraining, isFull, metrics, now } = options
 
   const consider = async (credential: Credential | Refusal, source: Source): Promise<() => Admission | 'anonymous'> => {
-    if (!source.takeConnect(now())) return () => TOO_FAST
+    // First, so that a foreign page cannot use up what its visitor may do.
     if (credential.kind === 'refused') return () => credential
+    if (!source.takeConnect(now())) return () => TOO_FAST
+    if (isFull()) return () => UNAVAILABLE
     if (!source.hasRoom()) return () => TOO_MANY_SOCKETS
     if (credential.kind === 'none') return () => 'anonymous'
-    if (!source.mayAuthenticate(now())) return () => TOO_FAST
-    const verification = credential.kind === 'ticket' ? await options.verifyTicket(credential.ticket) : await options.verifyAccessToken(credential.accessToken)
+    const verification = await source.attempt(now, async () => credential.kind === 'ticket' ? await options.verifyTicket(credential.ticket) : await options.verifyAccessToken(credential.accessToken))
+    if (verification === undefined) return () => TOO_FAST
     if (verification.kind === 'unavailable') return () => UNAVAILABLE
-    if (verification.kind === 'refused') source.noteFailure(now())
     return () => source.hasRoom() ? admit(verification) : TOO_MANY_SOCKETS
   }
 
@@ -53,9 +68,10 @@ export function createHandshake (options: HandshakeOptions): (request: UpgradeRe
     const carrier = credential.kind === 'refused' ? 'none' : credential.carrier
     return () => {
       const outcome = isDraining() ? DRAINING : answer()
-      if (outcome === 'anonymous') return { kind: 'entered', principal: undefined, source }
+      if (outcome === 'anonymous') return { kind: 'entered', principal: undefined, source, compresses: false }
       metrics.connected(outcome.kind === 'refused' ? outcome.reason : 'accepted', carrier)
-      return outcome.kind === 'refused' ? outcome : { kind: 'entered', principal: outcome.principal, source }
+      if (outcome.kind === 'admitted') return { kind: 'entered', principal: outcome.principal, source, compresses: true }
+      return comesFromAllowedPage(request, policy) && source.takeCloseCode(now()) ? { ...outcome, byCloseCode: true } : outcome
     }
   }
 }

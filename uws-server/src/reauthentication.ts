@@ -12,15 +12,16 @@ export type ReauthDecision =
   | { kind: 'unknown' }
 
 /**
- * Decides about a verified reauth as at connect: the access token, then revocation, then identity. Call it after the
- * last await, and apply what it says in the same tick.
+ * Decides about a verified reauth as at connect: revocation, the access token, then identity. Call it after the last
+ * await, and apply what it says in the same tick.
  */
 export function decideReauth (verification: Verification, current: Principal, { isStale, knowsKey, revocations }: RevocationState): ReauthDecision {
+  const revocation = revocations.get(current.sessionId)
+  if (revocation) return { kind: 'revoked', revocation }
   if (isStale()) return { kind: 'unknown' }
   if (verification.kind === 'refused' || !knowsKey(verification.principal.keyId)) return { kind: 'failed', code: 'invalid_token' }
   const { principal } = verification
-  const revocation = revocations.get(principal.sessionId)
-  if (revocation) return principal.sessionId === current.sessionId ? { kind: 'revoked', revocation } : { kind: 'failed', code: 'invalid_token' }
+  if (revocations.get(principal.sessionId)) return { kind: 'failed', code: 'invalid_token' }
   if (verification.kind === 'expired') return { kind: 'failed', code: 'token_expired' }
   if (!isSameIdentity(principal, current)) return { kind: 'mismatch' }
   return isNewer(principal, current) ? { kind: 'renewed', principal } : { kind: 'unchanged', principal: current }

@@ -1,5 +1,6 @@
 import { SlicedWork, type PublicKeyFile, type Revocation, type RevocationSet } from '@fastify-uws-auth/auth-contract'
-import { CONNECTION_STATES, type Connection, type ConnectionState } from './connection.js'
+import type { Connection } from './connection.js'
+import { CONNECTION_STATES, type ConnectionState } from './connection-state.js'
 import type { SocketMetrics } from './socket-metrics.js'
 
 /** A few milliseconds of work: what everybody else can wait for when many sockets end together. */
@@ -19,6 +20,7 @@ export class SocketRegistry {
   readonly #countByUser = new Map<string, number>()
   readonly #endings = new SlicedWork<() => void>(ENDINGS_PER_TURN, end => end())
   readonly #presence: PresenceListener
+  #size = 0
 
   constructor (presence: PresenceListener) {
     this.#presence = presence
@@ -47,6 +49,7 @@ export class SocketRegistry {
   }
 
   add (connection: Connection): void {
+    this.#size += 1
     const { principal } = connection
     if (principal === undefined) {
       this.#anonymous.add(connection)
@@ -63,10 +66,12 @@ export class SocketRegistry {
   /** An anonymous socket has shown who it is. */
   authenticated (connection: Connection): void {
     this.#anonymous.delete(connection)
+    this.#size -= 1
     this.add(connection)
   }
 
   remove (connection: Connection): void {
+    this.#size -= 1
     const { principal } = connection
     if (principal === undefined) {
       this.#anonymous.delete(connection)
@@ -81,6 +86,8 @@ export class SocketRegistry {
     if (left > 0) this.#countByUser.set(subject, left)
     else this.#countByUser.delete(subject)
   }
+
+  get size (): number { return this.#size }
 
   /** Open sockets of a user. */
   countOf (userId: string): number {

@@ -4,18 +4,19 @@ import { CLOSE, type AccessTokenVerifier, type GenerationConfirmer, type Meter, 
 import type { Logger } from 'pino'
 import { admit, refuse, type Admission, type VerifiedCredential } from './admission.js'
 import { createAddressReader } from './client-address.js'
-import { connectionLimits, sourceLimits, type SocketConfig } from './config.js'
+import { anonymousLimits, connectionLimits, sourceLimits, type SocketConfig } from './config.js'
 import { Connection } from './connection.js'
 import type { ConnectionServices } from './connection-services.js'
 import { DeadlineWheel } from './deadline-wheel.js'
 import { drainSockets } from './drain.js'
+import { socketsWithinFileLimit } from './file-limit.js'
 import { createHandshake } from './handshake.js'
 import { answerHttp } from './operations.js'
 import { createSocketMetrics, measureSockets } from './socket-metrics.js'
 import { SocketRegistry, type PresenceListener } from './socket-registry.js'
 import { Sources } from './sources.js'
 import type { TicketVerifier } from './tickets.js'
-import { comesFromAllowedPage, type UpgradePolicy } from './upgrade.js'
+import type { UpgradePolicy } from './upgrade.js'
 import { createUwsServer } from './uws-adapter.js'
 
 const CLOSE_FRAMES_NEED_MS = 250
@@ -52,6 +53,8 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
   const sources = new Sources(sourceLimits(config))
   const addressOf = createAddressReader(config.TRUSTED_PROXIES)
   let draining = false
+  let ticketsFail = false                             // said once, however many are shown meanwhile
+  const maximumSockets = socketsWithinFileLimit(config.WS_MAX_SOCKETS, log)
   const state = { revocations, isStale: () => feed.isStale(), knowsKey: (keyId: string) => keys.byKid.has(keyId) }
   const admitUser = (credential: VerifiedCredential): Admission => {
     const admission = admit(credential, state)
@@ -66,6 +69,7 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
     observe: (sessionId, generation) => confirmer.observe(sessionId, generation),
     deadlines,
     limits: connectionLimits(config),
+    anonymousLimits: anonymousLimits(config),
     metrics,
     now: Date.now,
     random: Math.random
@@ -77,11 +81,14 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
     verifyAccessToken,
     async verifyTicket (ticket) {
       const verification = await verifyTicket(ticket)
-      if (verification.kind === 'unavailable') log.warn({ err: verification.cause }, 'a ticket could not be looked up')
+      const unavailable = verification.kind === 'unavailable'
+      if (unavailable && !ticketsFail) log.warn({ err: verification.cause }, 'tickets cannot be looked up')
+      ticketsFail = unavailable
       return verification
     },
     admit: admitUser,
     isDraining: () => draining,
+    isFull: () => registry.size >= maximumSockets,
     metrics,
     now: Date.now
   })
@@ -92,7 +99,6 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
   const server = createUwsServer({
     maxMessageBytes: config.WS_MAX_MESSAGE_BYTES,
     slowConsumerBytes: config.WS_SLOW_CONSUMER_BYTES,
-    refusesWithCloseCode: request => comesFromAllowedPage(request, policy),
     answer: (method, path) => answerHttp(method, path, () => ({ revocationsAreFresh: !feed.isStale(), draining })),
     authenticate,
     onOpen ({ principal, source }, transport) {
@@ -104,6 +110,7 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
       return connection
     },
     onMessage: (connection, bytes, isBinary) => connection.receive(bytes, isBinary),
+    onControlFrame: connection => connection.receiveControlFrame(),
     onClosed (connection, code, reason) {
       const byUs = connection.state === 'closed'
       metrics.closed(code, byUs ? 'server' : code === 1006 ? 'network' : 'client')

@@ -11,6 +11,8 @@ export interface SourceLimits {
   connects: Rate
   /** Credentials that were no good. */
   failures: Rate
+  /** Refusals by close code: the socket of one is open for some seconds, whoever keeps it so. */
+  closeCodes: Rate
 }
 
 /** One client address, or one /64 of IPv6, as this process has met it. Instants are milliseconds of one clock. */
@@ -18,6 +20,9 @@ export class Source {
   readonly #limits: SourceLimits
   readonly #connects: TokenBucket
   #failures: TokenBucket | undefined
+  #closeCodes: TokenBucket | undefined
+  #attempts = 0
+  readonly #waiting: Array<() => void> = []
   #sockets = 0
 
   constructor (limits: SourceLimits, now: number) {
@@ -29,14 +34,36 @@ export class Source {
     return this.#connects.take(now)
   }
 
-  /** False when so many credentials from here were no good that the next one is not looked at. */
-  mayAuthenticate (now: number): boolean {
-    return this.#failures?.has(now) ?? true
+  /**
+   * Verifies a credential, as many at once as may still fail; more of them wait, so that neither a burst of guesses gets
+   * further than the limit nor a burst of good credentials is refused.
+   * @param verify never rejects
+   * @returns undefined when so many from here were no good that this one is not looked at
+   */
+  async attempt<Outcome extends { kind: string }> (now: () => number, verify: () => Promise<Outcome>): Promise<Outcome | undefined> {
+    for (;;) {
+      const left = this.#failures?.available(now()) ?? this.#limits.failures.burst
+      if (left < 1) return undefined
+      if (this.#attempts < Math.floor(left)) break
+      await new Promise<void>(resolve => this.#waiting.push(resolve))
+    }
+    this.#attempts += 1
+    const outcome = await verify()
+    this.#attempts -= 1
+    if (outcome.kind === 'refused') this.noteFailure(now())
+    for (const resume of this.#waiting.splice(0)) resume()
+    return outcome
   }
 
   noteFailure (now: number): void {
     this.#failures ??= new TokenBucket(this.#limits.failures, now)
     this.#failures.take(now)
+  }
+
+  /** False when a refusal has to be said over HTTP, also to a page. */
+  takeCloseCode (now: number): boolean {
+    this.#closeCodes ??= new TokenBucket(this.#limits.closeCodes, now)
+    return this.#closeCodes.take(now)
   }
 
   hasRoom (): boolean { return this.#sockets < this.#limits.sockets }

@@ -16,16 +16,16 @@ export class TokenBucket {
 
   /** Takes one token if there is one. */
   take (now: number): boolean {
-    if (!this.has(now)) return false
+    if (this.available(now) < 1) return false
     this.#tokens -= 1
     return true
   }
 
-  /** True when `take` would be. A clock that goes back refills nothing. */
-  has (now: number): boolean {
+  /** What is there, in fractions too. A clock that goes back refills nothing. */
+  available (now: number): number {
     const { perSecond, burst } = this.#rate
     this.#tokens = Math.min(burst, this.#tokens + Math.max(0, now - this.#updatedAt) * perSecond / 1000)
     this.#updatedAt = now
-    return this.#tokens >= 1
+    return this.#tokens
   }
 }

@@ -2,8 +2,8 @@ import './header-size.js'                           // before the library, which
 import { randomUUID } from 'node:crypto'
 import * as uws from 'uWebSockets.js'
 import type { CloseCode } from '@fastify-uws-auth/auth-contract'
-import type { Refusal } from './admission.js'
 import type { Transport } from './connection-services.js'
+import type { AddressedRefusal } from './handshake.js'
 import { problemAnswer, type HttpAnswer } from './http-answer.js'
 import { SUBPROTOCOL, type UpgradeRequest } from './upgrade.js'
 
@@ -16,15 +16,18 @@ const SENT = 1
 // The typings declare these two as types only.
 const { SHARED_COMPRESSOR, LIBUS_LISTEN_EXCLUSIVE_PORT } = uws as unknown as { SHARED_COMPRESSOR: uws.CompressOptions, LIBUS_LISTEN_EXCLUSIVE_PORT: number }
 
+/** Who comes in. Without `compresses` messages are taken as they are: unpacking costs more than sending. */
+interface AnyEntry { kind: 'entered', compresses: boolean }
+
 /** What the library's events lead to. `Opened` is what belongs to one socket. */
-export interface UwsServerOptions<Entry, Opened> {
+export interface UwsServerOptions<Entry extends AnyEntry, Opened> {
   /** Considers an upgrade. Its promise never rejects; what it resolves to is called in the tick that opens the socket. */
-  authenticate: (request: UpgradeRequest) => Promise<() => Entry | Refusal>
-  /** True when a refusal has to be said with a close code, because a page's script cannot read HTTP. */
-  refusesWithCloseCode: (request: UpgradeRequest) => boolean
+  authenticate: (request: UpgradeRequest) => Promise<() => Entry | AddressedRefusal>
   onOpen: (entry: Entry, transport: Transport) => Opened
   /** @param bytes valid during the call only */
   onMessage: (opened: Opened, bytes: ArrayBuffer, isBinary: boolean) => void
+  /** A ping or pong came. */
+  onControlFrame: (opened: Opened) => void
   /** @param code 1006 when no close frame came; then the reason is the library's */
   onClosed: (opened: Opened, code: number, reason: string) => void
   /** Answers what is not an upgrade of `/ws`, by method and path. */
@@ -62,9 +65,13 @@ class UwsTransport<Opened> implements Transport {
 }
 
 /** The socket library behind our own terms. No other module imports it. */
-export function createUwsServer<Entry extends { kind: string }, Opened> (options: UwsServerOptions<Entry, Opened>): UwsServer {
+export function createUwsServer<Entry extends AnyEntry, Opened> (options: UwsServerOptions<Entry, Opened>): UwsServer {
   const app = uws.App()
   let listenSocket: uws.us_listen_socket | false = false
+  const countControlFrame = (socket: uws.WebSocket<SocketData<Opened>>) => {
+    const { opened } = socket.getUserData().transport
+    if (opened !== undefined) options.onControlFrame(opened)
+  }
 
   app.ws<SocketData<Opened>>('/ws', {
     maxPayloadLength: Math.max(SMALLEST_HARD_PAYLOAD_BYTES, options.maxMessageBytes * HARD_PAYLOAD_FACTOR),
@@ -78,6 +85,8 @@ export function createUwsServer<Entry extends { kind: string }, Opened> (options
       const { opened } = socket.getUserData().transport
       if (opened !== undefined) options.onMessage(opened, message, isBinary)
     },
+    ping: countControlFrame,
+    pong: countControlFrame,
     close (socket, code, reason) {
       const { transport } = socket.getUserData()
       transport.socket = undefined                    // a closed socket throws when it is touched
@@ -113,7 +122,7 @@ function listen (app: uws.TemplatedApp, host: string, port: number, options: num
 }
 
 // The request is only valid until this function awaits; the response until it is aborted.
-async function upgrade<Entry extends { kind: string }, Opened> (res: uws.HttpResponse, req: uws.HttpRequest, context: uws.us_socket_context_t, options: UwsServerOptions<Entry, Opened>): Promise<void> {
+async function upgrade<Entry extends AnyEntry, Opened> (res: uws.HttpResponse, req: uws.HttpRequest, context: uws.us_socket_context_t, options: UwsServerOptions<Entry, Opened>): Promise<void> {
   let aborted = false
   res.onAborted(() => { aborted = true })
   // RFC 6455, section 4.2.1. The library asks for neither; without the first it closes the socket and forgets to say so.
@@ -122,27 +131,27 @@ async function upgrade<Entry extends { kind: string }, Opened> (res: uws.HttpRes
   const key = req.getHeader('sec-websocket-key')
   const protocol = hasToken(req.getHeader('sec-websocket-protocol'), SUBPROTOCOL) ? SUBPROTOCOL : ''
   const extensions = req.getHeader('sec-websocket-extensions')
-  const usesCloseCode = options.refusesWithCloseCode(request)
 
   const decide = await options.authenticate(request)
   if (aborted) return
   const outcome = decide()
-  if (isRefusal(outcome) && !usesCloseCode) return sendAnswer(res, problemAnswer(outcome.error, randomUUID()))
+  if (isRefusal(outcome) && !outcome.byCloseCode) return sendAnswer(res, problemAnswer(outcome.error, randomUUID()))
 
   // After the upgrade, cork() reads memory that the upgrade has given back, and closes the socket when it finds a
   // certain bit there (uNetworking/uWebSockets, issue 1928). So nothing that allocates may happen inside it: the
   // library's open handler only keeps the socket, and we open it afterwards, still in the same tick.
   const data: SocketData<Opened> = { transport: new UwsTransport() }
-  res.cork(() => res.upgrade(data, key, protocol, extensions, context))
+  const offered = !isRefusal(outcome) && outcome.compresses ? extensions : ''
+  res.cork(() => res.upgrade(data, key, protocol, offered, context))
   if (data.transport.socket !== undefined) open(data.transport, data.transport.socket, outcome, options)
 }
 
-function open<Entry extends { kind: string }, Opened> (transport: UwsTransport<Opened>, socket: uws.WebSocket<SocketData<Opened>>, outcome: Entry | Refusal, { onOpen }: UwsServerOptions<Entry, Opened>): void {
+function open<Entry extends AnyEntry, Opened> (transport: UwsTransport<Opened>, socket: uws.WebSocket<SocketData<Opened>>, outcome: Entry | AddressedRefusal, { onOpen }: UwsServerOptions<Entry, Opened>): void {
   if (isRefusal(outcome)) socket.end(outcome.close, outcome.reason)
   else socket.cork(() => { transport.opened = onOpen(outcome, transport) })
 }
 
-function isRefusal (outcome: { kind: string }): outcome is Refusal {
+function isRefusal (outcome: AnyEntry | AddressedRefusal): outcome is AddressedRefusal {
   return outcome.kind === 'refused'
 }
 

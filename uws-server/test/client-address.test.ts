@@ -33,11 +33,13 @@ t.test('behind a trusted proxy: the last address that is not a proxy', async t =
   t.equal(addressOf('127.0.0.1', ['203.0.113.9, 198.51.100.7, 10.1.2.3'], proxies), '198.51.100.7', 'what a client forged stands before it')
   t.equal(addressOf('127.0.0.1', ['203.0.113.9', '198.51.100.7', '10.1.2.3'], proxies), '198.51.100.7', 'in several headers')
   t.equal(addressOf('2001:db8:ffff::1', ['2001:db8:1:2::9'], proxies), '2001:db8:1:2')
+  t.equal(addressOf('127.0.0.1', ['198.51.100.7:1234'], proxies), '198.51.100.7', 'with a port')
+  t.equal(addressOf('127.0.0.1', ['[2001:db8:1:2::9]:1234'], proxies), '2001:db8:1:2')
 })
 
 t.test('what is no address ends the chain', async t => {
   const proxies = ['127.0.0.1', '10.0.0.0/8']
-  for (const value of ['', 'unknown', 'evil.example', '198.51.100.7:80', '127.1', '0x7f000001', '198.51.100.7 x']) {
+  for (const value of ['', 'unknown', 'evil.example', '198.51.100.7:x', '[198.51.100.7', '127.1', '127.1:80', '0x7f000001', '198.51.100.7 x']) {
     t.equal(addressOf('127.0.0.1', [value], proxies), '127.0.0.1', `"${value}"`)
     t.equal(addressOf('127.0.0.1', [`${value}, 10.0.0.2`], proxies), '10.0.0.2', `"${value}" before a proxy`)
   }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { ALICE, AUTH_TIMEOUT_MS, ConnectionUnderTest, LIFETIME_MS, REFUSED, START, TICK_MS, expired, ids, types, verified } from './fixtures/connection.js'
 
@@ -127,6 +128,7 @@ t.test('an address with too many failed authentications is not verified for', as
   const it = anonymous()
   for (let failure = 0; failure < 10; failure++) it.source.noteFailure(it.now)
   it.auth()
+  await setImmediate()
   t.equal(it.verifying.length, 0)
   t.match(it.lastFrame, { type: 'error', payload: { code: 'rate_limited', fatal: true } })
   t.strictSame(it.ends, [{ code: 4429, reason: 'rate_limited' }])
@@ -134,15 +136,26 @@ t.test('an address with too many failed authentications is not verified for', as
 
 t.test('a failed auth counts against the address, an expired access token does not', async t => {
   const it = anonymous()
+  const mayAuthenticate = async (now = it.now) => await it.source.attempt(() => now, async () => ({ kind: 'verified' })) !== undefined
   for (let failure = 0; failure < 9; failure++) it.source.noteFailure(it.now)
   const late = new ConnectionUnderTest()
   late.reauth()
   await late.settle(expired())
-  t.ok(it.source.mayAuthenticate(it.now))
+  t.ok(await mayAuthenticate())
   it.auth()
   await it.settle(REFUSED)
-  t.notOk(it.source.mayAuthenticate(it.now))
-  t.ok(it.source.mayAuthenticate(it.now + 6001))
+  t.notOk(await mayAuthenticate())
+  t.ok(await mayAuthenticate(it.now + 6001))
+})
+
+t.test('who they are gives them the limits of the known', async t => {
+  const it = new ConnectionUnderTest({ principal: null, limits: { messages: { perSecond: 0.001, burst: 3 } } })
+  it.say({ type: 'ping' })
+  it.auth()
+  await it.settle(verified())
+  it.takeFrames()
+  for (let count = 0; count < 4; count++) it.say({ type: 'ping' })
+  t.strictSame(types(it.takeFrames()), ['pong', 'pong', 'pong', 'error'])
 })
 
 t.test('malformed messages count on an anonymous socket as on any', async t => {

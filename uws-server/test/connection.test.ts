@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ALICE, ConnectionUnderTest, GRACE_MS, LIFETIME_MS, START, TICK_MS, principalOf, types, verified } from './fixtures/connection.js'
+import { ALICE, ConnectionUnderTest, GRACE_MS, LIFETIME_MS, REFUSED, START, TICK_MS, principalOf, types, verified } from './fixtures/connection.js'
 
 const EXPIRY = START + LIFETIME_MS
 const WARNING = EXPIRY - 120_000                 // 15 % of 15 minutes are more than two of them
@@ -50,6 +50,26 @@ t.test('a message of a session that has ended is not executed, even before its s
   it.say({ type: 'echo', payload: {} })
   t.strictSame(it.takeFrames(), [{ type: 'session_revoked', payload: { reason: 'logout' } }])
   t.strictSame(it.ends, [{ code: 4410, reason: 'session_revoked' }])
+})
+
+t.test('a message that waited for a failed reauth is not executed when the session has ended meanwhile', async t => {
+  const it = new ConnectionUnderTest()
+  it.reauth()
+  it.say({ type: 'echo', payload: {} })
+  it.takeFrames()
+  it.endSession('logout')
+  it.stale = true
+  await it.settle(REFUSED)
+  t.strictSame(it.takeFrames(), [{ type: 'session_revoked', payload: { reason: 'logout' } }])
+})
+
+t.test('nothing is executed for an access token whose key was dropped', async t => {
+  const it = new ConnectionUnderTest()
+  it.takeFrames()
+  it.droppedKeys.add('key')
+  it.say({ type: 'echo', payload: {} })
+  t.strictSame(it.takeFrames(), [])
+  t.strictSame(it.ends, [{ code: 4419, reason: 'token_expired' }])
 })
 
 t.test('bye closes with 1000', async t => {

@@ -63,8 +63,18 @@ t.test('a payload that was accepted can be written again, however deep', t => {
     const levels = Math.floor(16_000 / (open.length + close.length))
     const inside = open.repeat(levels) + '1' + close.repeat(levels)
     t.match(parseClientFrame(`{"type":"echo","payload":{"a":${inside}}}`), { kind: 'malformed' }, `${levels} levels of ${open}`)
-    t.match(parseClientFrame(`{"type":"ping","payload":{"a":${inside}}}`), { kind: 'message', message: { type: 'ping' } }, 'unread, it does not matter')
+    t.match(parseClientFrame(`{"type":"ping","payload":{"a":${inside}}}`), { kind: 'malformed' }, 'not even parsed')
   }
+  t.end()
+})
+
+t.test('brackets inside strings are no levels', t => {
+  for (const text of ['['.repeat(4000), `\\"${'{'.repeat(4000)}`, `\\\\${'['.repeat(4000)}`]) {
+    t.match(parseClientFrame(`{"type":"echo","payload":{"text":"${text}"}}`), { kind: 'message' })
+  }
+  t.match(parseClientFrame(`{"type":"echo","payload":{"list":[${'[],'.repeat(3000)}[]]}}`), { kind: 'message' })
+  t.match(parseClientFrame(`{"type":"ping","a":${nested(499)}}`), { kind: 'message' })
+  t.match(parseClientFrame(`{"type":"ping","a":${nested(500)}}`), { kind: 'malformed' })
   t.end()
 })
 
