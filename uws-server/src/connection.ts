@@ -128,7 +128,8 @@ export class Connection implements Deadline {
   }
 
   #limiterAt (now: number): MessageLimiter {
-    return this.#limiter ??= new MessageLimiter(this.#limits, now)
+    this.#limiter ??= new MessageLimiter(this.#limits, now)
+    return this.#limiter
   }
 
   #count (now: number): ReturnType<MessageLimiter['takeMessage']> {
