@@ -60,6 +60,9 @@ create function touch_presence (process uuid, opened uuid[], closed uuid[]) retu
 declare
   known boolean;
 begin
+  if cardinality(opened) > 10000 or cardinality(closed) > 10000 then
+    raise exception 'too many sessions at once';
+  end if;
   update public.socket_processes set seen_at = now() where process_id = process;
   known := found;
   if known then
