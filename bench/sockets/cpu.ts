@@ -3,13 +3,13 @@
 import { startClient, loopbackAddresses, type Client } from './clients.js'
 import { startDatabase, temporaryFolder, type Database } from './database.js'
 import { cpuMicroseconds } from './process-figures.js'
-import { printHead, progress, withRange } from './report.js'
+import { numberArgument, printHead, progress, withRange } from './report.js'
 import { startComparedServer, startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown, type Teardown } from './teardown.js'
 import { makeKeyFiles, type KeyFiles } from './tokens.js'
 
-const ROUNDS = Number(process.argv[2] ?? 9)
-const SLICE_MS = Number(process.argv[3] ?? 2000)
+const ROUNDS = numberArgument(0, 'rounds', 9)
+const SLICE_MS = numberArgument(1, 'slice milliseconds', 2000)
 const CONNECT_TOKENS = 6000
 const REAUTH_SOCKETS = 300
 const REAUTHS_EACH = 10

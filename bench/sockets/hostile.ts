@@ -10,14 +10,14 @@ import { breakHandshakes } from './hostile/broken-handshakes.js'
 import { neverRead } from './hostile/never-reads.js'
 import { sendRandomFrames } from './hostile/random-frames.js'
 import { ResidentWatch } from './hostile/resident-watch.js'
-import { megabytes, percentile, printHead, progress } from './report.js'
+import { megabytes, numberArgument, percentile, printHead, progress } from './report.js'
 import { readMetrics } from './server-metrics.js'
 import { startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown } from './teardown.js'
 import { TokenMint, makeKeyFiles } from './tokens.js'
 
-const MINUTES = Number(process.argv[2] ?? 10)
-const SEED = Number(process.argv[3] ?? 1)
+const MINUTES = numberArgument(0, 'minutes', 10)
+const SEED = numberArgument(1, 'seed', 1)
 const ECHO_SOCKETS = 100
 const MESSAGES_UNREAD = 10_000
 const HANDSHAKES = 5000

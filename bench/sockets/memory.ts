@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { callAll, loopbackAddresses, startClient } from './clients.js'
 import { startDatabase, temporaryFolder } from './database.js'
 import { residentBytes } from './process-figures.js'
-import { megabytes, printHead, progress } from './report.js'
+import { megabytes, numberArgument, printHead, progress } from './report.js'
 import { startComparedServer, startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown, type Teardown } from './teardown.js'
 import { makeKeyFiles } from './tokens.js'
 
-const COUNT = Number(process.argv[2] ?? 19_000)
+const COUNT = numberArgument(0, 'count', 19_000)
 const CLIENTS = 2
 const share = Math.floor(COUNT / CLIENTS)
 const SETTLE_MS = 15_000

@@ -28,6 +28,10 @@ const LOADS: Record<string, { sockets: number, tokens: number, run: Load }> = {
 }
 
 const wanted = process.argv[2]
+if (wanted !== undefined && !Object.hasOwn(LOADS, wanted)) {
+  console.error(`"${wanted}" is none of ${Object.keys(LOADS).join(', ')}`)
+  process.exit(2)
+}
 
 await withTeardown(async t => {
   printHead('Where our server spends its time: own time of functions of the main thread', ['uWebSockets.js', 'jose', 'pg'])

@@ -6,14 +6,14 @@ import { callAll, loopbackAddresses, startClient, type Client } from './clients.
 import { sharedClock } from './crowd.js'
 import { startDatabase, temporaryFolder, type Database } from './database.js'
 import { cpuMicroseconds } from './process-figures.js'
-import { percentile, printHead, progress } from './report.js'
+import { numberArgument, percentile, printHead, progress } from './report.js'
 import { percentileBetween, readMetrics } from './server-metrics.js'
 import { startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown } from './teardown.js'
 import { makeKeyFiles } from './tokens.js'
 
-const COUNT = Number(process.argv[2] ?? 19_000)
-const SINGLE = Number(process.argv[3] ?? 200)
+const COUNT = numberArgument(0, 'count', 19_000)
+const SINGLE = numberArgument(1, 'single', 200)
 const CLIENTS = 2
 const share = Math.floor(COUNT / CLIENTS)
 const PROBE_EVERY_MS = 5

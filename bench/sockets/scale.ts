@@ -6,13 +6,13 @@ import { callAll, loopbackAddresses, startClient, type Client } from './clients.
 import { sharedClock, type Closes } from './crowd.js'
 import { startDatabase, temporaryFolder } from './database.js'
 import { cpuMicroseconds, kernelSocketBytes, residentBytes } from './process-figures.js'
-import { megabytes, printHead, progress } from './report.js'
+import { megabytes, numberArgument, printHead, progress } from './report.js'
 import { startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown } from './teardown.js'
 import { makeKeyFiles } from './tokens.js'
 
-const COUNT = Number(process.argv[2] ?? 100_000)
-const PROCESSES = Number(process.argv[3] ?? 6)
+const COUNT = numberArgument(0, 'count', 100_000)
+const PROCESSES = numberArgument(1, 'processes', 6)
 const CLIENTS = 6
 const ADDRESSES = 12
 const SETTLE_MS = 15_000

@@ -49,6 +49,7 @@ export async function startOurServer (t: Teardown, { databaseUrl, keys, processe
     ACCESS_TOKEN_MAX_AGE,
     LOG_LEVEL: 'error',
     RATE_LIMIT_MULTIPLIER: '100000',
+    WS_MAX_SOCKETS: '19500',
     WS_MAX_SOCKETS_PER_USER: NO_LIMIT,
     WS_MAX_SOCKETS_PER_ADDRESS: NO_LIMIT,
     WS_PROCESSES: String(processes),

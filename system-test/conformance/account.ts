@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parse, send, type HttpAnswer, type HttpRequest } from './http.js'
+
+const MOST_RETRIES = 20
 
 /** What an access token says, unverified. Instants are seconds since the epoch. */
 export interface Claims { sub: string, sid: string, iat: number, exp: number }
@@ -81,11 +84,17 @@ export class Account {
    */
   async signIn (source: string | undefined, cookie?: string): Promise<Session> {
     const sendFromThere: Account['send'] = async (path, request) => await this.send(path, { source, ...request })
-    const answer = await sendFromThere('/api/login', {
+    const logIn = async () => await sendFromThere('/api/login', {
       method: 'POST',
       body: { username: this.#username, password: this.#password },
       headers: cookie === undefined ? {} : { cookie }
     })
+    let answer = await logIn()
+    // A machine with few cores checks a handful of passwords a second; it says so, and when to come back.
+    for (let attempt = 0; answer.status === 503 && attempt < MOST_RETRIES; attempt++) {
+      await sleep(Number(answer.headers['retry-after'] ?? 1) * 1000 * (0.5 + Math.random()))
+      answer = await logIn()
+    }
     if (answer.status !== 200) throw new Error(`POST /api/login answered ${answer.status} ${String(answer.body['code'])}`)
     return new Session(sendFromThere, answer)
   }

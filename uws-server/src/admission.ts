@@ -6,6 +6,10 @@ export interface Refusal {
   error: ErrorCode
   close: CloseCode
   reason: string
+  /** What the client can do about it, where the code does not say it. */
+  detail?: string
+  /** Seconds after which a retry makes sense. */
+  retryAfter?: number
   /** The end of the session that the credential belongs to, when that is why. */
   revocation?: Revocation
 }
@@ -14,8 +18,8 @@ export interface Admitted { kind: 'admitted', principal: Principal }
 
 export type Admission = Admitted | Refusal
 
-export function refuse (error: ErrorCode, close: CloseCode, reason: string): Refusal {
-  return { kind: 'refused', error, close, reason }
+export function refuse (error: ErrorCode, close: CloseCode, reason: string, more: Pick<Refusal, 'detail' | 'retryAfter'> = {}): Refusal {
+  return { kind: 'refused', error, close, reason, ...more }
 }
 
 /** The close code and its name for the end of a session. */

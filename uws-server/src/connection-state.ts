@@ -1,2 +1,3 @@
-export const CONNECTION_STATES = ['anonymous', 'active', 'expiring', 'grace', 'closed'] as const
-export type ConnectionState = typeof CONNECTION_STATES[number]
+export const OPEN_STATES = ['anonymous', 'active', 'expiring', 'grace'] as const
+export type OpenState = typeof OPEN_STATES[number]
+export type ConnectionState = OpenState | 'closed'

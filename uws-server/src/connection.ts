@@ -111,7 +111,7 @@ export class Connection implements Deadline {
     // A credential that came in time and is still being verified decides afterwards.
     const isVerifying = this.#order?.isAwaiting ?? false
     if (this.#closed || (isVerifying && this.#principal === undefined)) return
-    if (this.#principal === undefined) return this.#fail(CLOSE.authTimeout, 'auth_timeout', 'auth_timeout', 'No access token came in time')
+    if (this.#principal === undefined) return this.#fail(CLOSE.authTimeout, 'auth_timeout', 'auth_timeout', 'No access token came in time: connect again and send auth')
     const now = this.#services.now()
     if (now >= graceEndsAt(this.#principal)) return isVerifying ? undefined : this.expire()
     if (!this.#warned && now < authorityEndsAt(this.#principal)) {
@@ -268,10 +268,10 @@ export class Connection implements Deadline {
     this.#send(errorMessage(code, message, { retryable: true }), id)
   }
 
-  #refuse ({ error, close, reason, revocation }: Refusal, id: string | undefined): void {
+  #refuse ({ error, close, reason, detail, revocation }: Refusal, id: string | undefined): void {
     if (revocation) return this.revoke(revocation)
     const code = close === CLOSE.tokenExpired ? 'token_expired' : error as FrameErrorCode
-    this.#fail(close, reason, code, 'This access token does not open the socket', id)
+    this.#fail(close, reason, code, detail ?? 'This access token does not open the socket', id)
   }
 
   #fail (close: CloseCode, reason: string, code: FrameErrorCode, message: string, id?: string): void {

@@ -36,8 +36,9 @@ export interface Entry {
 }
 
 const DRAINING = refuse('temporarily_unavailable', CLOSE.serviceRestart, 'service restart')
-const TOO_FAST = refuse('rate_limited', CLOSE.rateLimited, 'rate_limited')
-const TOO_MANY_SOCKETS = refuse('rate_limited', CLOSE.connectionLimit, 'connection_limit')
+const TOO_FAST = refuse('rate_limited', CLOSE.rateLimited, 'rate_limited', { detail: 'Too many new sockets from this address.' })
+const TOO_MANY_FAILURES = refuse('rate_limited', CLOSE.rateLimited, 'rate_limited', { detail: 'Too many failed authentications from this address.', retryAfter: 10 })
+const TOO_MANY_SOCKETS = refuse('rate_limited', CLOSE.connectionLimit, 'connection_limit', { detail: 'Too many open sockets from this address; close others first.' })
 const UNAVAILABLE = refuse('temporarily_unavailable', CLOSE.tryAgainLater, 'try again later')
 
 /**
@@ -56,7 +57,7 @@ export function createHandshake (options: HandshakeOptions): (request: UpgradeRe
     if (!source.hasRoom()) return () => TOO_MANY_SOCKETS
     if (credential.kind === 'none') return () => 'anonymous'
     const verification = await source.attempt(now, async () => credential.kind === 'ticket' ? await options.verifyTicket(credential.ticket) : await options.verifyAccessToken(credential.accessToken))
-    if (verification === undefined) return () => TOO_FAST
+    if (verification === undefined) return () => TOO_MANY_FAILURES
     if (verification.kind === 'unavailable') return () => UNAVAILABLE
     return () => source.hasRoom() ? admit(verification) : TOO_MANY_SOCKETS
   }

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { AuthError, toProblem, type ErrorCode } from '@fastify-uws-auth/auth-contract'
+import { AuthError, toProblem, type AuthErrorOptions, type ErrorCode } from '@fastify-uws-auth/auth-contract'
 
 /** One HTTP answer. `status` holds the number and its phrase. */
 export interface HttpAnswer { status: string, headers: Record<string, string>, body: string }
@@ -12,8 +12,8 @@ const HEADERS_OF_CODE: Partial<Record<ErrorCode, Record<string, string>>> = {
 }
 
 /** A refusal as problem details (RFC 9457). */
-export function problemAnswer (code: ErrorCode, requestId: string): HttpAnswer {
-  const error = new AuthError(code)
+export function problemAnswer (code: ErrorCode, requestId: string, options: Pick<AuthErrorOptions, 'detail' | 'retryAfter'> = {}): HttpAnswer {
+  const error = new AuthError(code, options)
   return answer(error.status, 'application/problem+json', toProblem(error, requestId), {
     ...HEADERS_OF_CODE[code],
     ...error.retryAfter === undefined ? {} : { 'Retry-After': String(error.retryAfter) }

@@ -1,6 +1,6 @@
 import { SlicedWork, type PublicKeyFile, type Revocation, type RevocationSet } from '@fastify-uws-auth/auth-contract'
 import type { Connection } from './connection.js'
-import { CONNECTION_STATES, type ConnectionState } from './connection-state.js'
+import { OPEN_STATES, type OpenState } from './connection-state.js'
 import type { SocketMetrics } from './socket-metrics.js'
 
 /** A few milliseconds of work: what everybody else can wait for when many sockets end together. */
@@ -98,9 +98,9 @@ export class SocketRegistry {
     return [...this.#anonymous, ...[...this.#bySession.values()].flatMap(sockets => sockets instanceof Set ? [...sockets] : [sockets])]
   }
 
-  countByState (): Record<ConnectionState, number> {
-    const counts = Object.fromEntries(CONNECTION_STATES.map(state => [state, 0])) as Record<ConnectionState, number>
-    for (const connection of this.all()) counts[connection.state] += 1
+  countByState (): Record<OpenState, number> {
+    const counts = Object.fromEntries(OPEN_STATES.map(state => [state, 0])) as Record<OpenState, number>
+    for (const { state } of this.all()) if (state !== 'closed') counts[state] += 1
     return counts
   }
 

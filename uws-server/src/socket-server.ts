@@ -20,7 +20,7 @@ import type { UpgradePolicy } from './upgrade.js'
 import { createUwsServer } from './uws-adapter.js'
 
 const CLOSE_FRAMES_NEED_MS = 250
-const TOO_MANY_SOCKETS = refuse('rate_limited', CLOSE.connectionLimit, 'connection_limit')
+const TOO_MANY_SOCKETS = refuse('rate_limited', CLOSE.connectionLimit, 'connection_limit', { detail: 'Too many open sockets of this user; close others first.' })
 
 export interface SocketResources {
   config: SocketConfig

@@ -40,8 +40,8 @@ export function readCredential ({ query, authorization, origin, version }: Upgra
   if (origin.length > 1 || origin.some(value => !allowedOrigins.includes(value))) return refuse('origin_not_allowed', CLOSE.forbidden, 'forbidden')
   const parameters = new URLSearchParams(query)
   const [tokens, tickets] = [parameters.getAll('token'), parameters.getAll('ticket')]
-  if (tokens.length + tickets.length + authorization.length > 1) return refuse('invalid_request', CLOSE.badRequest, 'bad_request')
-  if (tokens.length === 1 && !allowQueryToken) return refuse('invalid_request', CLOSE.badRequest, 'bad_request')
+  if (tokens.length + tickets.length + authorization.length > 1) return refuse('invalid_request', CLOSE.badRequest, 'bad_request', { detail: 'More than one credential; send one, in one place.' })
+  if (tokens.length === 1 && !allowQueryToken) return refuse('invalid_request', CLOSE.badRequest, 'bad_request', { detail: 'The access token is not taken from the address here; use a header, a ticket or the auth message.' })
   if (tokens.length === 1) return { kind: 'access_token', carrier: 'query', accessToken: tokens[0]! }
   if (tickets.length === 1) return { kind: 'ticket', carrier: 'ticket', ticket: tickets[0]! }
   if (authorization.length === 0) return { kind: 'none', carrier: 'message' }

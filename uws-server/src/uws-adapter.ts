@@ -135,7 +135,7 @@ async function upgrade<Entry extends AnyEntry, Opened> (res: uws.HttpResponse, r
   const decide = await options.authenticate(request)
   if (aborted) return
   const outcome = decide()
-  if (isRefusal(outcome) && !outcome.byCloseCode) return sendAnswer(res, problemAnswer(outcome.error, randomUUID()))
+  if (isRefusal(outcome) && !outcome.byCloseCode) return sendAnswer(res, problemAnswer(outcome.error, randomUUID(), outcome))
 
   // After the upgrade, cork() reads memory that the upgrade has given back, and closes the socket when it finds a
   // certain bit there (uNetworking/uWebSockets, issue 1928). So nothing that allocates may happen inside it: the

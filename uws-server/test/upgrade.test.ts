@@ -32,16 +32,16 @@ t.test('none', async t => {
 })
 
 t.test('two, even equal ones', async t => {
-  t.strictSame(decide({ query: 'token=a.b.c', authorization: ['Bearer a.b.c'] }), badRequest)
-  t.strictSame(decide({ query: 'token=a.b.c&token=a.b.c' }), badRequest)
-  t.strictSame(decide({ query: 'ticket=a&token=a.b.c' }), badRequest)
-  t.strictSame(decide({ query: 'ticket=a&ticket=a' }), badRequest)
-  t.strictSame(decide({ query: 'ticket=', authorization: ['Bearer a.b.c'] }), badRequest)
-  t.strictSame(decide({ query: 'token=a.b.c&%74oken=d.e.f' }), badRequest, 'also in another spelling')
-  t.strictSame(decide({ query: 'token=&token=a.b.c' }), badRequest, 'an empty one counts')
-  t.strictSame(decide({ query: 'token=a.b.c', authorization: [''] }), badRequest)
-  t.strictSame(decide({ query: 'token=a.b.c', authorization: ['Basic eDp5'] }), badRequest)
-  t.strictSame(decide({ authorization: ['Bearer a.b.c', 'Bearer a.b.c'] }), badRequest)
+  t.match(decide({ query: 'token=a.b.c', authorization: ['Bearer a.b.c'] }), badRequest)
+  t.match(decide({ query: 'token=a.b.c&token=a.b.c' }), badRequest)
+  t.match(decide({ query: 'ticket=a&token=a.b.c' }), badRequest)
+  t.match(decide({ query: 'ticket=a&ticket=a' }), badRequest)
+  t.match(decide({ query: 'ticket=', authorization: ['Bearer a.b.c'] }), badRequest)
+  t.match(decide({ query: 'token=a.b.c&%74oken=d.e.f' }), badRequest, 'also in another spelling')
+  t.match(decide({ query: 'token=&token=a.b.c' }), badRequest, 'an empty one counts')
+  t.match(decide({ query: 'token=a.b.c', authorization: [''] }), badRequest)
+  t.match(decide({ query: 'token=a.b.c', authorization: ['Basic eDp5'] }), badRequest)
+  t.match(decide({ authorization: ['Bearer a.b.c', 'Bearer a.b.c'] }), badRequest)
 })
 
 t.test('an empty one is no access token', async t => {
@@ -58,8 +58,8 @@ t.test('another form of Authorization', async t => {
 })
 
 t.test('the query can be switched off', async t => {
-  t.strictSame(decide({ query: 'token=a.b.c' }, { allowQueryToken: false }), badRequest)
-  t.strictSame(decide({ query: 'token=' }, { allowQueryToken: false }), badRequest)
+  t.match(decide({ query: 'token=a.b.c' }, { allowQueryToken: false }), badRequest)
+  t.match(decide({ query: 'token=' }, { allowQueryToken: false }), badRequest)
   t.strictSame(decide({ authorization: ['Bearer a.b.c'] }, { allowQueryToken: false }), credential('a.b.c', 'header'))
   t.strictSame(decide({ query: 'ticket=abc' }, { allowQueryToken: false }), { kind: 'ticket', carrier: 'ticket', ticket: 'abc' }, 'a ticket is good for nothing afterwards')
 })

@@ -77,7 +77,7 @@ function readMessage (value: object): ClientMessage | string {
     case 'reauth':
       return typeof access === 'string' ? { type, access } : `${type} needs an access string`
     default:
-      return 'unknown message type'
+      return 'unknown message type; there are auth, reauth, ping, echo and bye'
   }
 }
 

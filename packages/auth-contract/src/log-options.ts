@@ -16,9 +16,17 @@ export function logOptions (name: string, level: string): LoggerOptions {
     name,
     level,
     redact: { paths: SECRET_PATHS, censor },
+    serializers: { err: serializeError },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: label => ({ level: label }) }
   }
+}
+
+// Only what is named: libraries hang whole connections on their errors, with keys and addresses in them.
+function serializeError (err: unknown): unknown {
+  if (!(err instanceof Error)) return err
+  const { name, message, stack, code, cause } = err as NodeJS.ErrnoException
+  return { type: name, message, ...code === undefined ? {} : { code }, stack, ...cause === undefined ? {} : { cause: serializeError(cause) } }
 }
 
 function censor (value: unknown, path: string[]): string {

@@ -30,6 +30,7 @@ t.test('secrets are taken out wherever they usually travel', t => {
     'in a response': { res: { statusCode: 200, headers: { 'set-cookie': SECRET } } },
     'in query strings': { url: `/ws?ticket=${SECRET}`, request: { url: `/verify#${SECRET}` } },
     'in parsed queries': { query: { token: SECRET, ticket: SECRET } },
+    'deep in an error': { err: Object.assign(new Error('failed', { cause: Object.assign(new Error('inner'), { client: { secretKey: SECRET } }) }), { code: '57P01', client: { secretKey: SECRET, connection: { password: SECRET } } }) },
     'on an error': { err: Object.assign(new Error('failed'), { parameters: [SECRET], config: { headers: SECRET }, password: SECRET }) }
   }
   for (const [name, value] of Object.entries(secrets)) {
