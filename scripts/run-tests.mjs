@@ -39,9 +39,15 @@ async function runTap (results, adminUrl) {
   process.on('SIGINT', forward).on('SIGTERM', forward)
   const [code] = await once(tap, 'exit')
   const { total, pass, fail, skip, todo } = readCounts(results)
+  if (fail > 0) process.stdout.write(`\n${readFailures(results).join('\n')}\n`)
   // On a line of its own: the reporter ends with a control sequence and no newline.
   process.stdout.write(`\n${pass} passed, ${fail} failed, ${skip + todo} skipped\n`)
   return code === 0 && total === 0 ? 1 : code ?? 1
+}
+
+// The reporter scrolls them away, or leaves them out.
+function readFailures (results) {
+  return [...new Set(readFileSync(results, 'utf8').match(/^ *not ok .*$/gm))]
 }
 
 // tap ends its output with one line such as "# { total: 12, pass: 11, fail: 1 }"; counts of zero are left out.

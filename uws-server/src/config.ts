@@ -10,7 +10,7 @@ const DEFAULT_API_PORT = 3000
 const ANONYMOUS_SHARE = 0.25
 const ANONYMOUS_MESSAGE_BYTES = 9216
 /** Refusals by close code that one address gets a second, and at once. */
-const CLOSE_CODES: Rate = { perSecond: 2, burst: 20 }
+const CLOSE_CODES: Rate = { perSecond: 4, burst: 60 }
 
 export const SocketConfig = Type.Object({
   ...SharedSettings,

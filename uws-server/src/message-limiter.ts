@@ -6,7 +6,7 @@ const EXCESS_CLOSES_AFTER_MS = 3000
 /** An excess closes without waiting for that when it is a flood. */
 const EXCESS_CLOSES_AFTER_MESSAGES = 1000
 /** Later ones of an excess are dropped unread: an answer costs more than a message costs its sender. */
-const ANSWERED_OF_AN_EXCESS = 50
+const ANSWERED_OF_AN_EXCESS = 200
 /** A pause this long ends an excess. */
 const EXCESS_PAUSE_MS = 1000
 

@@ -75,6 +75,7 @@ t.test('brackets inside strings are no levels', t => {
   t.match(parseClientFrame(`{"type":"echo","payload":{"list":[${'[],'.repeat(3000)}[]]}}`), { kind: 'message' })
   t.match(parseClientFrame(`{"type":"ping","a":${nested(499)}}`), { kind: 'message' })
   t.match(parseClientFrame(`{"type":"ping","a":${nested(500)}}`), { kind: 'malformed' })
+  t.match(parseClientFrame(`{"type":"ping","id":"7","a":${nested(500)}}`), { kind: 'malformed', id: '7' })
   t.end()
 })
 
