@@ -1,4 +1,4 @@
-import { compactVerify } from 'jose'
+import { verify } from 'node:crypto'
 import { ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_TYPE, hasClaimsShape, toPrincipal, type Principal } from './claims.js'
 import type { PublicKeys } from './public-keys.js'
 
@@ -46,14 +46,11 @@ export function createAccessTokenVerifier (options: AccessTokenVerifierOptions):
     const publicKey = keys.byKid.get(header.kid)
     if (publicKey === undefined || now() >= publicKey.retiredAt) return refused('unknown_key')
 
-    let payload: Uint8Array
-    try {
-      ({ payload } = await compactVerify(accessToken, publicKey.key, { algorithms: [ACCESS_TOKEN_ALGORITHM] }))
-    } catch {
-      return refused('signature')
-    }
+    // RS256 (RFC 7518, section 3.3). Here and not in a thread: handing it to one and back takes the main thread longer.
+    const [signed, signature] = [`${segments[0]}.${segments[1]}`, Buffer.from(segments[2]!, 'base64url')]
+    if (!verify('sha256', Buffer.from(signed), publicKey.key, signature)) return refused('signature')
 
-    const claims = decodeJson(payload)
+    const claims = decodeJson(Buffer.from(segments[1]!, 'base64url'))
     if (!hasClaimsShape(claims)) return refused('claims')
     if (claims.iss !== issuer) return refused('issuer')
     if (typeof claims.aud === 'string' ? claims.aud !== audience : !claims.aud.includes(audience)) return refused('audience')

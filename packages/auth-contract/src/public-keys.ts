@@ -1,5 +1,5 @@
-import { createPublicKey } from 'node:crypto'
-import { calculateJwkThumbprint, exportJWK, importSPKI, type CryptoKey } from 'jose'
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { calculateJwkThumbprint, exportJWK } from 'jose'
 import type { Logger } from 'pino'
 import { ACCESS_TOKEN_ALGORITHM } from './claims.js'
 import { parsePemBundle } from './pem-bundle.js'
@@ -17,7 +17,7 @@ const RETIREMENT_SLACK_MS = 60_000
 
 /** A key that verifies. Instants are milliseconds since the epoch. */
 export interface PublicKey {
-  key: CryptoKey
+  key: KeyObject
   jwk: PublicJwk
   /** From here on nothing that it has signed can be alive. `Infinity` while no newer key has taken over. */
   retiredAt: number
@@ -80,12 +80,11 @@ export async function importPublicKeys (bundle: string, accessTokenLifetimeMs: n
   const byKid = new Map<string, PublicKey>()
   for (const [index, { label, pem }] of blocks.entries()) {
     if (label !== 'PUBLIC KEY') throw new Error(`expected PUBLIC KEY blocks, found ${label}`)
-    const details = createPublicKey(pem)
-    const { modulusLength, publicExponent } = details.asymmetricKeyDetails ?? {}
-    if (details.asymmetricKeyType !== 'rsa' || modulusLength === undefined) throw new Error('only RSA keys are accepted')
+    const key = createPublicKey(pem)
+    const { modulusLength, publicExponent } = key.asymmetricKeyDetails ?? {}
+    if (key.asymmetricKeyType !== 'rsa' || modulusLength === undefined) throw new Error('only RSA keys are accepted')
     if (modulusLength < MINIMUM_MODULUS_BITS) throw new Error(`a ${modulusLength}-bit key is too weak, ${MINIMUM_MODULUS_BITS} is the least`)
     if (publicExponent !== 65537n) throw new Error('the public exponent must be 65537')
-    const key = await importSPKI(pem, ACCESS_TOKEN_ALGORITHM, { extractable: true })
     const { kty, n, e } = await exportJWK(key)
     const kid = await calculateJwkThumbprint({ kty, n, e })
     if (byKid.has(kid)) throw new Error(`the key ${kid} appears twice`)
