@@ -75,7 +75,7 @@ async function rotate (pool: pg.Pool, sessions: Array<{ sessionId: string, secre
       const turn = next++
       // Each lane keeps to its own sessions, so that generations go up one by one.
       const session = sessions[(Math.floor(turn / CONNECTIONS) * CONNECTIONS + lane) % SESSIONS]!
-      const outcome = await rotateSession(pool, session, LIMITS)
+      const outcome = await rotateSession(pool, session, LIMITS, { requestId: 'bench', ip: '127.0.0.1' })
       if (outcome?.outcome !== 'rotate') throw new Error(`expected a rotation, got ${outcome?.outcome}`)
       session.generation = outcome.generation
     }

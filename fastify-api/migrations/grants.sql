@@ -5,7 +5,8 @@ begin
   if exists (select from pg_roles where rolname = 'api') then
     grant select, insert, update on users, sessions to api;
     grant select, insert on revocations to api;
-    grant insert on ws_tickets to api;
+    grant insert on ws_tickets, outbox to api;
+    grant select, insert on signing_keys to api;
     grant select on socket_processes, socket_presence to api;
     grant execute on function confirm_generations (uuid[], integer[]) to api;
   end if;

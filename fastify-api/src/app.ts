@@ -47,6 +47,7 @@ export interface AppResources {
   verifiedTokens: VerifiedTokens
   passwords: PasswordHasher
   refreshTokenPeppers: PepperFile
+  passwordPeppers: PepperFile
   revocations: RevocationSet
   announcer: RevocationAnnouncer
   feed: RevocationFeed
@@ -93,11 +94,11 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
   const cookie = createRefreshCookie(config.PUBLIC_URL)
   const idleLifetimeMs = config.REFRESH_TOKEN_EXPIRY.milliseconds
   await app.register(async api => {
-    await api.register(loginRoute, { signInContext: { pool, passwords, peppers, announcer, maxAgeMs: config.SESSION_MAX_AGE.milliseconds, idleLifetimeMs }, cookie, signAccessToken, metrics })
+    await api.register(loginRoute, { signInContext: { pool, passwords, peppers, passwordPeppers: resources.passwordPeppers, announcer, maxAgeMs: config.SESSION_MAX_AGE.milliseconds, idleLifetimeMs }, cookie, signAccessToken, metrics })
     await api.register(refreshRoute, { sharedRefreshContext: { refreshContext: { pool, peppers, replayWindowMs: config.REFRESH_REPLAY_WINDOW.milliseconds, idleLifetimeMs }, signAccessToken, announcer }, cookie, metrics })
     await api.register(logoutRoute, { signOutContext: { pool, peppers, announcer }, cookie })
     await api.register(sessionsRoutes, { sessionsContext: { pool, announcer } })
-    await api.register(reauthenticateRoute, { reauthenticateContext: { pool, passwords } })
+    await api.register(reauthenticateRoute, { reauthenticateContext: { pool, passwords, passwordPeppers: resources.passwordPeppers } })
     await api.register(wsTicketRoute, { wsTicketsContext: { pool } })
     await api.register(protectedRoute)
     await api.register(meRoute)

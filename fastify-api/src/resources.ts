@@ -5,11 +5,12 @@ import {
 } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
 import type { AppResources } from './app.js'
-import { createAccessTokenSigner } from './auth/access-token-signer.js'
+import { createAccessTokenSigner, type SigningKey } from './auth/access-token-signer.js'
 import { seedDemoAccount } from './auth/accounts.js'
 import { HashingPool } from './auth/hashing-pool.js'
 import { createPasswordHasher } from './auth/passwords.js'
 import { openPeppers } from './auth/peppers.js'
+import { createSigningKeyNotes } from './auth/signing-key-notes.js'
 import { openSigningKeys } from './auth/signing-keys.js'
 import type { ApiConfig } from './config.js'
 import { createPool } from './db/pool.js'
@@ -56,15 +57,23 @@ export async function openResources (config: ApiConfig, log: Logger): Promise<Ap
   })
   if (config.SEED_DEMO_USER) await seedDemoAccount(pool, passwords)
 
+  const noteSigningKey = createSigningKeyNotes(pool, log)
+  const signingKey = (): SigningKey => {
+    const key = signingKeys.current(Date.now())
+    noteSigningKey(key.kid)
+    return key
+  }
+
   return {
     config,
     log,
     pool,
     publicKeys,
-    signAccessToken: createAccessTokenSigner({ signingKey: () => signingKeys.current(Date.now()), ...token, lifetimeSeconds }),
+    signAccessToken: createAccessTokenSigner({ signingKey, ...token, lifetimeSeconds }),
     verifiedTokens,
     passwords,
     refreshTokenPeppers,
+    passwordPeppers,
     revocations,
     announcer: new RevocationAnnouncer({ revocations, carrier }),
     feed,

@@ -2,7 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import { changePassword, disableAccount } from '../src/auth/accounts.js'
 import { signIn } from '../src/auth/sign-in.js'
-import { createOtherUser, get, login, refresh, refreshCookieOf, startApi } from './fixtures/api.js'
+import { createOtherUser, get, login, refresh, refreshCookieOf, signInContextOf, startApi, TEST_ORIGIN } from './fixtures/api.js'
 
 t.test('signing in', async t => {
   const api = await startApi(t)
@@ -75,11 +75,7 @@ t.test('signing in', async t => {
       const { username, password } = await createOtherUser(api, name)
       const { userId } = await login(app, { username, password })
       const outcome = await signIn({
-        pool,
-        peppers: resources.refreshTokenPeppers,
-        announcer: resources.announcer,
-        maxAgeMs: 60_000,
-        idleLifetimeMs: 60_000,
+        ...signInContextOf(api),
         passwords: {
           ...resources.passwords,
           async matches (...args) {
@@ -88,7 +84,7 @@ t.test('signing in', async t => {
             return result
           }
         }
-      }, { identifier: username, password, userAgent: undefined, ip: '127.0.0.1', refreshToken: undefined })
+      }, { identifier: username, password, origin: TEST_ORIGIN, refreshToken: undefined })
       t.equal(outcome.kind, 'refused', name)
       const { rows } = await pool.query('select count(*)::int as live from sessions where user_id = $1 and revoked_at is null', [userId])
       t.equal(rows[0].live, 0)

@@ -2,11 +2,11 @@ import { decodeJwt } from 'jose'
 import t from 'tap'
 import { changePassword, disableAccount, enableAccount } from '../src/auth/accounts.js'
 import { reauthenticate } from '../src/auth/reauthenticate.js'
-import { createOtherUser, get, login, refresh, startApi } from './fixtures/api.js'
+import { createOtherUser, get, login, refresh, startApi, TEST_ORIGIN } from './fixtures/api.js'
 
 t.test('confirming the password of a signed-in user', async t => {
   const api = await startApi(t)
-  const { app, database: { pool }, resources: { passwords } } = api
+  const { app, database: { pool }, resources: { passwords, passwordPeppers } } = api
   let users = 0
   const newUser = async () => {
     const credentials = await createOtherUser(api, `user-${users++}`)
@@ -83,6 +83,7 @@ t.test('confirming the password of a signed-in user', async t => {
       const { authenticatedAt } = await timesOf(sessionId)
       const outcome = await reauthenticate({
         pool,
+        passwordPeppers,
         passwords: {
           ...passwords,
           async matches (...args) {
@@ -91,7 +92,7 @@ t.test('confirming the password of a signed-in user', async t => {
             return result
           }
         }
-      }, { userId, sessionId, password: credentials.password })
+      }, { userId, sessionId, password: credentials.password, origin: TEST_ORIGIN })
       t.equal(outcome, 'session_ended', end)
       t.same((await timesOf(sessionId)).authenticatedAt, authenticatedAt)
     }
@@ -108,6 +109,7 @@ t.test('confirming the password of a signed-in user', async t => {
       const { credentials, userId, sessionId } = await newUser()
       const outcome = await reauthenticate({
         pool,
+        passwordPeppers,
         passwords: {
           ...passwords,
           async matches (...args) {
@@ -116,7 +118,7 @@ t.test('confirming the password of a signed-in user', async t => {
             return result
           }
         }
-      }, { userId, sessionId, password: credentials.password })
+      }, { userId, sessionId, password: credentials.password, origin: TEST_ORIGIN })
       t.equal(outcome, 'session_ended')
     }
   })

@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose'
 import t from 'tap'
 import { encodeRefreshToken, decodeRefreshToken } from '../src/auth/refresh-token.js'
 import { refreshSession } from '../src/auth/refresh.js'
-import { createKeyFiles, get, login, refresh, refreshCookieOf, startApi } from './fixtures/api.js'
+import { createKeyFiles, get, login, refresh, refreshCookieOf, startApi, TEST_ORIGIN } from './fixtures/api.js'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
 
 t.test('rotation, case by case', async t => {
@@ -194,7 +194,7 @@ t.test('a newer pepper signs nobody out, a dropped one refuses', async t => {
   const token = encodeRefreshToken(old, { sessionId: '01890000-0000-7000-8000-000000000001', generation: 0, secret: randomBytes(32) })
   t.ok(decodeRefreshToken(both, token))
   t.notOk(decodeRefreshToken(onlyNew, token))
-  t.equal((await refreshSession({ pool, peppers: { ...both, lookAgain: async () => false, close () {} }, replayWindowMs: 0, idleLifetimeMs: 1000 }, token)).kind, 'unknown')
+  t.equal((await refreshSession({ pool, peppers: { ...both, lookAgain: async () => false, close () {} }, replayWindowMs: 0, idleLifetimeMs: 1000 }, token, TEST_ORIGIN)).kind, 'unknown')
 })
 
 t.test('two processes share one family', async t => {

@@ -6,7 +6,7 @@ import { confirm, decide, type Limits, type SessionState } from '../../bench/ref
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
 import { refreshSession, type RefreshOutcome } from '../src/auth/refresh.js'
 import { decodeRefreshToken } from '../src/auth/refresh-token.js'
-import { createKeyFiles, login, startApi } from './fixtures/api.js'
+import { createKeyFiles, login, startApi, TEST_ORIGIN } from './fixtures/api.js'
 import { createFamily } from './fixtures/session-family.js'
 
 // All time passes in steps. Every limit lies half a step from any moment that a sequence can be at: a machine would have
@@ -62,7 +62,7 @@ t.test('PostgreSQL decides as the model does, alone and in bursts, over two APIs
   const reached = new Set<string>()
 
   const refreshAt = (api: number, refreshToken: string) =>
-    refreshSession({ pool: apis[api % 2]!.resources.pool, peppers: apis[api % 2]!.resources.refreshTokenPeppers, ...LIMITS }, refreshToken)
+    refreshSession({ pool: apis[api % 2]!.resources.pool, peppers: apis[api % 2]!.resources.refreshTokenPeppers, ...LIMITS }, refreshToken, TEST_ORIGIN)
   const generationOf = (answer: RefreshOutcome) =>
     'refreshToken' in answer ? decodeRefreshToken(peppers, answer.refreshToken)!.generation : undefined
 

@@ -5,7 +5,7 @@ import { openResources as openSocketResources } from '../../uws-server/src/resou
 import { createSocketServer } from '../../uws-server/src/socket-server.js'
 import { connect } from '../../uws-server/test/fixtures/socket-client.js'
 import { signIn } from '../src/auth/sign-in.js'
-import { createOtherUser, get, login, refresh, startApi } from './fixtures/api.js'
+import { createOtherUser, get, login, refresh, signInContextOf, startApi, TEST_ORIGIN } from './fixtures/api.js'
 import { freePort } from './fixtures/programs.js'
 
 const MAXIMUM = 100
@@ -85,9 +85,9 @@ t.test('a user has at most a hundred living sessions', async t => {
     await addSessions(user.id, 60, 600)
     // Without the hashing, which would spread them out.
     const outcomes = await Promise.all(Array.from({ length: 90 }, (_, i) => {
-      const { pool, passwords, refreshTokenPeppers: peppers, announcer } = (i % 2 ? api : other).resources
-      return signIn({ pool, passwords: { ...passwords, matches: async () => true }, peppers, announcer, maxAgeMs: 60_000, idleLifetimeMs: 60_000 },
-        { identifier: user.credentials.username, password: 'x', userAgent: undefined, ip: '127.0.0.1', refreshToken: undefined })
+      const context = signInContextOf(i % 2 ? api : other)
+      return signIn({ ...context, passwords: { ...context.passwords, matches: async () => true } },
+        { identifier: user.credentials.username, password: 'x', origin: TEST_ORIGIN, refreshToken: undefined })
     }))
     const left = await living(user.id)
     t.equal(left.length, MAXIMUM)

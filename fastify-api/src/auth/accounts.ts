@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { endAllSessions } from '../db/end-sessions.js'
+import { recordEvent } from '../db/events.js'
 import { inTransaction } from '../db/queryable.js'
 import { createUser, findCredentials, setDisabled, setPassword } from '../db/users.js'
 import { canonicalIdentifier, isUsername } from './identifier.js'
@@ -37,11 +38,12 @@ export async function disableAccount (pool: pg.Pool, userId: string): Promise<nu
   })
 }
 
-/** Replaces a password and ends every session. @returns how many sessions ended, undefined for no such user */
+/** Replaces a password as an administrator and ends every session. @returns how many sessions ended, undefined for no such user */
 export async function changePassword (pool: pg.Pool, passwords: PasswordHasher, userId: string, password: string): Promise<number | undefined> {
   const hashed = await passwords.hash(password)       // slow, so before the transaction
   return await inTransaction(pool, async db => {
     if (!await setPassword(db, userId, hashed)) return undefined
+    await recordEvent(db, { type: 'password.changed', userId, data: { by: 'admin' } })
     return (await endAllSessions(db, userId, 'password_changed')).length
   })
 }

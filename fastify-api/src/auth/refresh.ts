@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { rotateSession, type RotatedSession } from '../db/rotate-session.js'
+import type { RequestOrigin } from '../request-origin.js'
 import type { PepperFile } from './peppers.js'
 import { encodeRefreshToken, hashFamilySecret, readRefreshToken } from './refresh-token.js'
 
@@ -29,11 +30,11 @@ const MAXIMUM_REPLAYS = 100
  * @param refreshToken the cookie's text, whatever it holds
  * @throws only when PostgreSQL could not answer; the client then retries with the same cookie
  */
-export async function refreshSession ({ pool, peppers, ...limits }: RefreshContext, refreshToken: string): Promise<RefreshOutcome> {
+export async function refreshSession ({ pool, peppers, ...limits }: RefreshContext, refreshToken: string, origin: RequestOrigin): Promise<RefreshOutcome> {
   const presented = await readRefreshToken(peppers, refreshToken)
   if (presented === undefined) return { kind: 'unknown' }
   const { sessionId, generation, secret } = presented
-  const session = await rotateSession(pool, { sessionId, generation, secretHash: hashFamilySecret(secret) }, limits)
+  const session = await rotateSession(pool, { sessionId, generation, secretHash: hashFamilySecret(secret) }, limits, origin)
   if (session === undefined) return { kind: 'unknown' }
   switch (session.outcome) {
     case 'rotate':

@@ -15,16 +15,16 @@ const SESSION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  * @param sessionId whatever the client sent
  * @returns undefined, without saying why, for anybody else's, an unknown, an ended and a malformed one
  */
-export async function endOwnSession ({ pool, announcer }: SessionsContext, { subject }: SessionHolder, sessionId: string): Promise<Revocation | undefined> {
+export async function endOwnSession ({ pool, announcer }: SessionsContext, { subject }: SessionHolder, sessionId: string, requestId: string): Promise<Revocation | undefined> {
   if (!SESSION_ID.test(sessionId)) return undefined
-  const ended = await endSessionOfUser(pool, subject, sessionId, 'logout')
+  const ended = await endSessionOfUser(pool, subject, sessionId, 'logout', requestId)
   if (ended) announcer.announce([ended])
   return ended
 }
 
 /** Ends every session of the user but the one that asks. @returns what ended just now */
-export async function endOtherSessions ({ pool, announcer }: SessionsContext, { subject, sessionId }: SessionHolder): Promise<Revocation[]> {
-  const ended = await endAllSessions(pool, subject, 'logout', sessionId)
+export async function endOtherSessions ({ pool, announcer }: SessionsContext, { subject, sessionId }: SessionHolder, requestId: string): Promise<Revocation[]> {
+  const ended = await endAllSessions(pool, subject, 'logout', { requestId, keep: sessionId })
   announcer.announce(ended)
   return ended
 }

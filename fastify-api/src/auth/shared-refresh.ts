@@ -1,4 +1,5 @@
 import type { RevocationAnnouncer } from '@fastify-uws-auth/auth-contract'
+import type { RequestOrigin } from '../request-origin.js'
 import type { AccessTokenSigner, SignedAccessToken } from './access-token-signer.js'
 import { refreshSession, type RefreshContext, type RefreshOutcome } from './refresh.js'
 
@@ -15,15 +16,15 @@ export interface SharedRefreshContext {
 }
 
 /**
- * Refreshes so that equal tokens at the same time share one query and one signature: otherwise a burst of tabs would
+ * Refreshes so that equal tokens from one address at the same time share one query and one signature: otherwise a burst of tabs would
  * hold every database connection. Each of them gets the same tokens; `kind` is what it would have met alone, the
  * first one's `rotate` being everybody else's `replay`. A failure is everybody's and is not remembered.
  *
  * When this process learns that a session has ended, it accepts no access token of it from then on.
  */
-export function createSharedRefresh ({ refreshContext, signAccessToken, announcer }: SharedRefreshContext): (refreshToken: string) => Promise<RefreshAnswer> {
-  const refresh = async (refreshToken: string): Promise<RefreshAnswer> => {
-    const outcome = await refreshSession(refreshContext, refreshToken)
+export function createSharedRefresh ({ refreshContext, signAccessToken, announcer }: SharedRefreshContext): (refreshToken: string, origin: RequestOrigin) => Promise<RefreshAnswer> {
+  const refresh = async (refreshToken: string, origin: RequestOrigin): Promise<RefreshAnswer> => {
+    const outcome = await refreshSession(refreshContext, refreshToken, origin)
     if (!('session' in outcome)) return outcome
     const { session, sessionId } = outcome
     if (session.revokedAt !== null && session.revokeReason !== null) {
@@ -47,11 +48,12 @@ export function createSharedRefresh ({ refreshContext, signAccessToken, announce
   if (refreshContext.replayWindowMs === 0) return refresh
 
   const inFlight = new Map<string, Promise<RefreshAnswer>>()
-  return async refreshToken => {
-    const running = inFlight.get(refreshToken)
+  return async (refreshToken, origin) => {
+    const key = `${origin.ip} ${refreshToken}`
+    const running = inFlight.get(key)
     if (running !== undefined) return asSecond(await running)
-    const answer = refresh(refreshToken).finally(() => inFlight.delete(refreshToken))
-    inFlight.set(refreshToken, answer)
+    const answer = refresh(refreshToken, origin).finally(() => inFlight.delete(key))
+    inFlight.set(key, answer)
     return await answer
   }
 }

@@ -1,9 +1,11 @@
-import { isIP } from 'node:net'
-import type { RevocationAnnouncer } from '@fastify-uws-auth/auth-contract'
+import type { EventData, RevocationAnnouncer } from '@fastify-uws-auth/auth-contract'
 import type pg from 'pg'
 import { createSession, type CreatedSession } from '../db/create-session.js'
+import { recordEvent } from '../db/events.js'
 import { findCredentials, upgradePasswordHash } from '../db/users.js'
+import type { RequestOrigin } from '../request-origin.js'
 import { canonicalIdentifier, isStorableIdentifier } from './identifier.js'
+import { hashIdentifier } from './identifier-hash.js'
 import type { PasswordHasher } from './passwords.js'
 import type { PepperFile } from './peppers.js'
 import { encodeRefreshToken, hashFamilySecret, newFamilySecret, readRefreshToken } from './refresh-token.js'
@@ -11,7 +13,9 @@ import { encodeRefreshToken, hashFamilySecret, newFamilySecret, readRefreshToken
 export interface SignInContext {
   pool: pg.Pool
   passwords: PasswordHasher
+  /** Of refresh tokens. */
   peppers: PepperFile
+  passwordPeppers: PepperFile
   announcer: RevocationAnnouncer
   maxAgeMs: number
   idleLifetimeMs: number
@@ -20,18 +24,18 @@ export interface SignInContext {
 export interface SignInRequest {
   identifier: string
   password: string
-  userAgent: string | undefined
-  ip: string
+  origin: RequestOrigin
   /** The refresh cookie that came along; a live session behind it ends, replaced by the new one. */
   refreshToken: string | undefined
 }
 
+type RefusalReason = EventData<'login.failed'>['reason']
+
 export type SignInOutcome =
   | { kind: 'signed_in', user: { id: string, username: string }, session: CreatedSession, amr: string[], refreshToken: string }
-  | { kind: 'refused', reason: 'unknown_user' | 'wrong_password' | 'disabled', userId?: string }
+  | { kind: 'refused', reason: RefusalReason, userId?: string | undefined }
 
 const PASSWORD_ONLY = ['pwd']                       // RFC 8176
-const LONGEST_USER_AGENT = 256
 const MAXIMUM_SESSIONS = 100
 
 /**
@@ -42,13 +46,21 @@ const MAXIMUM_SESSIONS = 100
  */
 export async function signIn (context: SignInContext, request: SignInRequest): Promise<SignInOutcome> {
   const { pool, passwords, peppers } = context
+  const { origin } = request
   const identifier = canonicalIdentifier(request.identifier)
   const user = isStorableIdentifier(identifier) ? await findCredentials(pool, identifier) : undefined
   // Compare even when the user is unknown, so that timing does not tell who has an account.
   const matches = await passwords.matches(request.password, user)
-  if (user === undefined) return { kind: 'refused', reason: 'unknown_user' }
-  if (!matches) return { kind: 'refused', reason: 'wrong_password', userId: user.id }
-  if (user.disabled) return { kind: 'refused', reason: 'disabled', userId: user.id }
+  const refuse = async (reason: RefusalReason): Promise<SignInOutcome> => {
+    const account = hashIdentifier(context.passwordPeppers, identifier)
+    await recordEvent(pool, {
+      type: 'login.failed', userId: user?.id, requestId: origin.requestId, data: { reason, ip: origin.ip, userAgent: origin.userAgent, deviceId: null, account }
+    })
+    return { kind: 'refused', reason, userId: user?.id }
+  }
+  if (user === undefined) return await refuse('unknown_user')
+  if (!matches) return await refuse('wrong_password')
+  if (user.disabled) return await refuse('disabled')
 
   if (passwords.isOutdated(user)) {
     await upgradePasswordHash(pool, user.id, user.passwordHash, await passwords.hash(request.password))
@@ -61,15 +73,14 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
     passwordChangedAt: user.passwordChangedAt,
     secretHash: hashFamilySecret(secret),
     amr: PASSWORD_ONLY,
-    userAgent: storableUserAgent(request.userAgent),
-    ip: storableAddress(request.ip),
+    origin,
     maxAgeMs: context.maxAgeMs,
     idleLifetimeMs: context.idleLifetimeMs,
     replaces: previous && { sessionId: previous.sessionId, secretHash: hashFamilySecret(previous.secret) },
     maximum: MAXIMUM_SESSIONS
   })
   // Disabled, or another password, since we looked.
-  if (session === undefined) return { kind: 'refused', reason: 'disabled', userId: user.id }
+  if (session === undefined) return await refuse('disabled')
   context.announcer.announce(session.ended)
   return {
     kind: 'signed_in',
@@ -78,14 +89,4 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
     amr: PASSWORD_ONLY,
     refreshToken: encodeRefreshToken(peppers, { sessionId: session.id, generation: 0, secret })
   }
-}
-
-function storableUserAgent (userAgent: string | undefined): string | null {
-  return userAgent?.slice(0, LONGEST_USER_AGENT) ?? null
-}
-
-// A proxy may pass on something else than an address, and PostgreSQL knows no IPv6 zones.
-function storableAddress (ip: string): string | null {
-  const address = ip.split('%', 1)[0]!
-  return isIP(address) === 0 ? null : address
 }

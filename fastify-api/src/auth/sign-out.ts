@@ -13,6 +13,7 @@ export interface SignOutRequest {
   principal: Principal | undefined
   /** Ends every session of the user, not only this one. */
   everywhere: boolean
+  requestId: string
 }
 
 /**
@@ -31,8 +32,8 @@ export async function signOut ({ pool, peppers, announcer }: SignOutContext, req
   }
   const ended: Revocation[] = []
   for (const [sessionId, userId] of holders) {
-    if (request.everywhere) ended.push(...await endAllSessions(pool, userId, 'logout'))
-    else ended.push(...[await endSession(pool, sessionId, 'logout')].filter(session => session !== undefined))
+    if (request.everywhere) ended.push(...await endAllSessions(pool, userId, 'logout', { requestId: request.requestId }))
+    else ended.push(...[await endSession(pool, sessionId, 'logout', request.requestId)].filter(session => session !== undefined))
   }
   announcer.announce(ended)
   return ended

@@ -1,6 +1,7 @@
-import type { Revocation } from '@fastify-uws-auth/auth-contract'
+import type { EventData, Revocation } from '@fastify-uws-auth/auth-contract'
 import type pg from 'pg'
-import { ENDED, NEWS } from './end-sessions.js'
+import { ENDED, newsBy } from './end-sessions.js'
+import type { RequestOrigin } from '../request-origin.js'
 import { inTransaction } from './queryable.js'
 import { IS_LIVING } from './sessions.js'
 
@@ -10,8 +11,7 @@ export interface NewSession {
   passwordChangedAt: string
   secretHash: Buffer
   amr: string[]
-  userAgent: string | null
-  ip: string | null
+  origin: RequestOrigin
   maxAgeMs: number
   idleLifetimeMs: number
   /** Session of the cookie that came with the sign-in; it ends with reason `replaced`. */
@@ -48,10 +48,13 @@ with excess as (
 ), ended as (
   update sessions s set revoked_at = clock_timestamp(), revoke_reason = 'replaced'
     from locked where s.id = locked.id and s.revoked_at is null returning s.*
-), ${NEWS}, created as (
-  insert into sessions (user_id, secret_hash, amr, user_agent, ip, expires_at, idle_expires_at)
-  values ($1, $2, $3, $4, $5, now() + $6::float8 * interval '1 millisecond', now() + least($6::float8, $7::float8) * interval '1 millisecond')
+), ${newsBy('$11')}, created as (
+  insert into sessions (user_id, secret_hash, amr, user_agent, ip, rotated_ip, expires_at, idle_expires_at)
+  values ($1, $2, $3, $4, $5, $5, now() + $6::float8 * interval '1 millisecond', now() + least($6::float8, $7::float8) * interval '1 millisecond')
   returning *
+), signed_in as (
+  insert into outbox (type, user_id, session_id, request_id, data)
+  select 'login.succeeded', user_id, id, $11::text, $12::jsonb from created
 )
 select id, created_at as "createdAt", expires_at as "expiresAt", idle_expires_at as "idleExpiresAt",
        (select coalesce(json_agg(e), '[]') from (${ENDED}) e) as ended
@@ -66,12 +69,15 @@ export async function createSession (pool: pg.Pool, session: NewSession): Promis
   return await inTransaction(pool, async db => {
     const { rowCount } = await db.query({ name: 'lock-account', text: LOCK_ACCOUNT, values: [session.userId, session.passwordChangedAt] })
     if (rowCount === 0) return undefined
+    const { ip, userAgent, requestId } = session.origin
+    const told: Omit<EventData<'login.succeeded'>, 'sessionId'> = { ip, userAgent, deviceId: null, newDevice: false, amr: session.amr }
     const { rows } = await db.query<CreatedSession>({
       name: 'create-session',
       text: CREATE,
       values: [
-        session.userId, session.secretHash, session.amr, session.userAgent, session.ip, session.maxAgeMs, session.idleLifetimeMs,
-        session.replaces?.sessionId, session.replaces?.secretHash, session.maximum
+        session.userId, session.secretHash, session.amr, userAgent, ip, session.maxAgeMs, session.idleLifetimeMs,
+        session.replaces?.sessionId, session.replaces?.secretHash, session.maximum,
+        requestId, JSON.stringify(told)
       ]
     })
     return rows[0]

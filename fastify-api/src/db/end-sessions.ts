@@ -2,23 +2,33 @@ import type { Revocation, RevocationReason } from '@fastify-uws-auth/auth-contra
 import type { Queryable } from './queryable.js'
 import { IS_LIVING } from './sessions.js'
 
-// Ending a session and publishing that is one statement everywhere: neither can happen without the other.
-export const NEWS = `news as (
+/**
+ * What follows `ended as (…)`. Ending a session and publishing that is one statement everywhere: neither can happen
+ * without the other.
+ * @param requestId the parameter that has the id of the request
+ */
+export const newsBy = (requestId: `$${number}`) => `news as (
   insert into revocations (sid, user_id, reason) select id, user_id, revoke_reason from ended on conflict (sid) do nothing
+), told as (
+  insert into outbox (type, user_id, session_id, request_id, data)
+  select 'session.revoked', user_id, id, ${requestId}::text, jsonb_build_object('reason', revoke_reason) from ended
 )`
 export const ENDED = `
 select id as sid, user_id as sub, revoke_reason as reason,
        floor(extract(epoch from revoked_at) * 1000)::float8 as "revokedAt" from ended`
-const PUBLISH = `, ${NEWS} ${ENDED}`
+const publishBy = (requestId: `$${number}`) => `, ${newsBy(requestId)} ${ENDED}`
 
-/** Ends one session by its id. Idempotent: a session that has ended already is left as it is. */
-export async function endSession (db: Queryable, sessionId: string, reason: RevocationReason): Promise<Revocation | undefined> {
+/**
+ * Ends one session by its id. Idempotent: a session that has ended already is left as it is.
+ * @param requestId of the request that asked for it; none when an administrator did
+ */
+export async function endSession (db: Queryable, sessionId: string, reason: RevocationReason, requestId?: string): Promise<Revocation | undefined> {
   const { rows } = await db.query<Revocation>({
     name: 'end-session',
     text: `with ended as (
       update sessions set revoked_at = clock_timestamp(), revoke_reason = $2
-       where id = $1 and revoked_at is null returning *)${PUBLISH}`,
-    values: [sessionId, reason]
+       where id = $1 and revoked_at is null returning *)${publishBy('$3')}`,
+    values: [sessionId, reason, requestId]
   })
   return rows[0]
 }
@@ -27,22 +37,22 @@ export async function endSession (db: Queryable, sessionId: string, reason: Revo
  * Ends one session that the user could still refresh.
  * @returns undefined for anybody else's, and for one that has ended
  */
-export async function endSessionOfUser (db: Queryable, userId: string, sessionId: string, reason: RevocationReason): Promise<Revocation | undefined> {
+export async function endSessionOfUser (db: Queryable, userId: string, sessionId: string, reason: RevocationReason, requestId: string): Promise<Revocation | undefined> {
   const { rows } = await db.query<Revocation>({
     name: 'end-session-of-user',
     text: `with ended as (
       update sessions set revoked_at = clock_timestamp(), revoke_reason = $3
-       where id = $2 and user_id = $1 and ${IS_LIVING} returning *)${PUBLISH}`,
-    values: [userId, sessionId, reason]
+       where id = $2 and user_id = $1 and ${IS_LIVING} returning *)${publishBy('$4')}`,
+    values: [userId, sessionId, reason, requestId]
   })
   return rows[0]
 }
 
 /**
  * Ends every session of a user that has not ended yet.
- * @param keep the session that stays
+ * @param by the request that asked for it, unless an administrator did, and the session that stays
  */
-export async function endAllSessions (db: Queryable, userId: string, reason: RevocationReason, keep?: string): Promise<Revocation[]> {
+export async function endAllSessions (db: Queryable, userId: string, reason: RevocationReason, by: { requestId?: string, keep?: string } = {}): Promise<Revocation[]> {
   const { rows } = await db.query<Revocation>({
     name: 'end-all-sessions',
     // Locked in one order, so that two of these at once cannot deadlock.
@@ -50,8 +60,8 @@ export async function endAllSessions (db: Queryable, userId: string, reason: Rev
       select id from sessions where user_id = $1 and revoked_at is null and expires_at > now() and id is distinct from $3 order by id for update
     ), ended as (
       update sessions s set revoked_at = clock_timestamp(), revoke_reason = $2
-        from locked where s.id = locked.id and s.revoked_at is null returning s.*)${PUBLISH}`,
-    values: [userId, reason, keep]
+        from locked where s.id = locked.id and s.revoked_at is null returning s.*)${publishBy('$4')}`,
+    values: [userId, reason, by.keep, by.requestId]
   })
   return rows
 }

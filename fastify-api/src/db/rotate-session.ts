@@ -1,4 +1,5 @@
 import type { RevocationReason } from '@fastify-uws-auth/auth-contract'
+import type { RequestOrigin } from '../request-origin.js'
 import type { Queryable } from './queryable.js'
 
 export type RotationOutcome = 'rotate' | 'replay' | 'heal' | 'late_rotate' | 'revoked' | 'expired' | 'state_lost' | 'theft'
@@ -39,11 +40,13 @@ export interface RotatedSession {
 const ROTATE = `
 with decided as (
   update sessions s
-     set (outcome, generation, rotated_from, rotated_at, replays, idle_expires_at, revoked_at, revoke_reason) = (
+     set (outcome, generation, rotated_from, rotated_at, rotated_ip, moved_from, replays, idle_expires_at, revoked_at, revoke_reason) = (
        select d.outcome,
               case when d.outcome = 'heal' then $3::int + 1 when d.advances then s.generation + 1 else s.generation end,
               case when d.advances then $3::int else s.rotated_from end,
               case when d.advances then d.at else s.rotated_at end,
+              case when d.advances then $6::inet else s.rotated_ip end,
+              case when d.outcome in ('replay', 'late_rotate') and not same_network(s.rotated_ip, $6::inet) then s.rotated_ip end,
               case when d.advances then 0 when d.outcome = 'replay' then s.replays + 1 else s.replays end,
               case when d.advances then least(d.at + $5::float8 * interval '1 millisecond', s.expires_at) else s.idle_expires_at end,
               case when d.outcome in ('theft', 'state_lost') then d.at else s.revoked_at end,
@@ -66,6 +69,16 @@ with decided as (
   insert into revocations (sid, user_id, reason)
   select id, user_id, revoke_reason from decided where outcome in ('theft', 'state_lost')
   on conflict (sid) do nothing
+), told as (
+  insert into outbox (type, user_id, session_id, request_id, data)
+  select e.type, d.user_id, d.id, $7::text, e.data
+    from decided d cross join lateral (values
+      (1, 'session.theft', d.outcome = 'theft', jsonb_build_object('ip', $6::text)),
+      (2, 'session.revoked', d.outcome in ('theft', 'state_lost'), jsonb_build_object('reason', d.revoke_reason)),
+      (3, 'session.refreshed_elsewhere', d.moved_from is not null,
+       jsonb_build_object('outcome', d.outcome, 'ip', $6::text, 'rotatedIp', host(d.moved_from)))
+    ) as e (turn, type, happened, data)
+   where e.happened order by e.turn
 )
 select outcome, user_id as "userId", generation, replays, amr,
        created_at as "createdAt", authenticated_at as "authenticatedAt", expires_at as "expiresAt",
@@ -76,13 +89,14 @@ select outcome, user_id as "userId", generation, replays, amr,
 /**
  * Decides what presenting a refresh token means and does it, in one round trip. A refusal commits like any other
  * outcome: theft ends the session and publishes that, and is returned, not thrown.
+ * Theft, the end of the session and a refresh from another network are told in the same statement.
  * @returns undefined when there is no such session
  */
-export async function rotateSession (db: Queryable, token: PresentedToken, limits: RotationLimits): Promise<RotatedSession | undefined> {
+export async function rotateSession (db: Queryable, token: PresentedToken, limits: RotationLimits, origin: Pick<RequestOrigin, 'requestId' | 'ip'>): Promise<RotatedSession | undefined> {
   const { rows } = await db.query<RotatedSession>({
     name: 'rotate-session',
     text: ROTATE,
-    values: [token.sessionId, token.secretHash, token.generation, limits.replayWindowMs, limits.idleLifetimeMs]
+    values: [token.sessionId, token.secretHash, token.generation, limits.replayWindowMs, limits.idleLifetimeMs, origin.ip, origin.requestId]
   })
   return rows[0]
 }

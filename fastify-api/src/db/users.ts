@@ -58,11 +58,14 @@ export async function listAccounts (db: Queryable): Promise<AccountRow[]> {
   return rows
 }
 
-/** @returns false when the username or the e-mail address is taken */
+/** Makes an account and tells so. @returns false when the username or the e-mail address is taken */
 export async function createUser (db: Queryable, username: string, email: string | null, password: NewPassword): Promise<boolean> {
   const { rowCount } = await db.query(
-    `insert into users (username, email, password_hash, password_pepper_version) values ($1, $2, $3, $4)
-     on conflict do nothing`, [username, email, password.hash, password.pepperVersion])
+    `with created as (
+       insert into users (username, email, password_hash, password_pepper_version) values ($1, $2, $3, $4)
+       on conflict do nothing returning id, username
+     )
+     insert into outbox (type, user_id, data) select 'user.registered', id, jsonb_build_object('username', username) from created`, [username, email, password.hash, password.pepperVersion])
   return rowCount === 1
 }
 

@@ -6,6 +6,7 @@ import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
 import { signIn, type SignInContext } from '../auth/sign-in.js'
 import type { ApiMetrics } from '../metrics.js'
 import type { RefreshCookie } from '../refresh-cookie.js'
+import { originOf } from '../request-origin.js'
 import { LoginResponse, problems } from './schemas.js'
 
 const LoginRequest = Type.Object({
@@ -24,8 +25,7 @@ export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, {
     const outcome = await signIn(signInContext, {
       identifier: request.body.username,
       password: request.body.password,
-      userAgent: request.headers['user-agent'],
-      ip: request.ip,
+      origin: originOf(request),
       refreshToken: cookie.read(request)
     })
     metrics.loggedIn(outcome.kind === 'refused' ? outcome.reason : outcome.kind)

@@ -18,7 +18,7 @@ export const logoutRoute: FastifyPluginAsyncTypebox<LogoutOptions> = async (app,
     preValidation: app.authenticateIfPossible
   }, async (request, reply) => {
     const refreshToken = cookie.read(request)
-    const ended = await signOut(signOutContext, { refreshToken, principal: request.principal, everywhere: request.body.everywhere ?? false })
+    const ended = await signOut(signOutContext, { refreshToken, principal: request.principal, everywhere: request.body.everywhere ?? false, requestId: request.id })
     for (const { sid, sub, reason } of ended) request.log.info({ event: 'session.revoked', reason, sessionId: sid, userId: sub, ip: request.ip }, 'signed out')
     cookie.clear(reply)
     return reply.code(204).header('cache-control', 'no-store').send(null)

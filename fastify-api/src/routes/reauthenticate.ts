@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
 import { reauthenticate, type ReauthenticateContext } from '../auth/reauthenticate.js'
+import { originOf } from '../request-origin.js'
 import { problems } from './schemas.js'
 
 const ReauthenticateRequest = Type.Object({
@@ -24,7 +25,7 @@ export const reauthenticateRoute: FastifyPluginAsyncTypebox<ReauthenticateOption
     preValidation: app.authenticate
   }, async (request, reply) => {
     const { subject: userId, sessionId } = request.principal!
-    const outcome = await reauthenticate(reauthenticateContext, { userId, sessionId, password: request.body.password })
+    const outcome = await reauthenticate(reauthenticateContext, { userId, sessionId, password: request.body.password, origin: originOf(request) })
     if (outcome !== 'reauthenticated') {
       request.log.info({ event: 'reauthentication.failed', reason: outcome, userId, sessionId, ip: request.ip }, 'reauthentication refused')
       throw new AuthError(outcome === 'session_ended' ? 'invalid_token' : 'invalid_credentials')

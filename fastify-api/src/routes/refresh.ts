@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { createSharedRefresh, type SharedRefreshContext } from '../auth/shared-refresh.js'
 import type { ApiMetrics } from '../metrics.js'
 import type { RefreshCookie } from '../refresh-cookie.js'
+import { originOf } from '../request-origin.js'
 import { EmptyBody, TokenResponse, problems } from './schemas.js'
 
 export interface RefreshOptions { sharedRefreshContext: SharedRefreshContext, cookie: RefreshCookie, metrics: ApiMetrics }
@@ -14,7 +15,7 @@ export const refreshRoute: FastifyPluginAsyncTypebox<RefreshOptions> = async (ap
     config: app.rateLimitOf('refresh'),
     onRequest: app.requireAllowedOrigin
   }, async (request, reply) => {
-    const outcome = await refresh(cookie.read(request) ?? '')
+    const outcome = await refresh(cookie.read(request) ?? '', originOf(request))
     metrics.refreshed(outcome.kind)
     if (outcome.kind === 'replay') metrics.replayed(outcome.session.secondsSinceRotation)
     if (outcome.kind === 'theft') {

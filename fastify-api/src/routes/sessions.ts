@@ -41,7 +41,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsOptions> = async 
     schema: { ...common, summary: 'End one session of the user', params: SessionParams, body: EmptyBody, response: { 204: Type.Null(), ...problems(400, 401, 404, 413, 415, 429, 503) } },
     preValidation: app.authenticate
   }, async (request, reply) => {
-    const ended = await endOwnSession(sessionsContext, request.principal!, request.params.id)
+    const ended = await endOwnSession(sessionsContext, request.principal!, request.params.id, request.id)
     if (ended === undefined) throw new AuthError('not_found')
     request.log.info({ event: 'session.revoked', reason: ended.reason, sessionId: ended.sid, userId: ended.sub, ip: request.ip }, 'signed out')
     return reply.code(204).header('cache-control', 'no-store').send(null)
@@ -51,7 +51,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsOptions> = async 
     schema: { ...common, summary: 'End every session of the user but the current one', body: EmptyBody, response: { 204: Type.Null(), ...problems(400, 401, 413, 415, 429, 503) } },
     preValidation: app.authenticate
   }, async (request, reply) => {
-    const ended = await endOtherSessions(sessionsContext, request.principal!)
+    const ended = await endOtherSessions(sessionsContext, request.principal!, request.id)
     for (const { sid, sub, reason } of ended) request.log.info({ event: 'session.revoked', reason, sessionId: sid, userId: sub, ip: request.ip }, 'signed out')
     return reply.code(204).header('cache-control', 'no-store').send(null)
   })
