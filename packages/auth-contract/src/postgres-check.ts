@@ -3,7 +3,7 @@ import { StartupError } from './startup-error.js'
 
 export const MINIMUM_POSTGRES_MAJOR = 15
 /** Of the newest migration that a process cannot do without. */
-const NEWEST_TABLE = 'public.socket_presence'
+const NEWEST_TABLE = 'public.signing_keys'
 
 /**
  * Proves at start that a connection string leads to a usable PostgreSQL.

@@ -9,7 +9,7 @@ t.test('a migrated database is fine', async t => {
 
 t.test('a database without tables says what to run', async t => {
   const { connectionString, pool } = await createDatabase(t)
-  await pool.query('drop table socket_presence')
+  await pool.query('drop table signing_keys')
   await t.rejects(checkPostgres('DATABASE_URL', connectionString), { name: 'StartupError', message: /^DATABASE_URL: .*npm run migrate/ })
 })
 
