@@ -6,7 +6,8 @@ import { openPeppers } from '../auth/peppers.js'
 import { createPool } from '../db/pool.js'
 import { AdminConfig } from './admin-config.js'
 import { AdminError } from './admin-error.js'
-import { COMMANDS, USAGE, type AdminContext } from './commands.js'
+import { COMMANDS, type AdminContext } from './commands.js'
+import { USAGE } from './usage.js'
 
 export interface AdminOptions {
   /** Of a role that may read and change users and sessions. */

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import type pg from 'pg'
 import { changePassword, createAccount, disableAccount, enableAccount } from '../auth/accounts.js'
 import { canonicalIdentifier } from '../auth/identifier.js'
@@ -8,6 +7,7 @@ import { endAllSessions, endSession } from '../db/end-sessions.js'
 import { listLiveSessions } from '../db/sessions.js'
 import { findCredentials, listAccounts, type Credentials } from '../db/users.js'
 import { AdminError } from './admin-error.js'
+import { none, one, parse } from './arguments.js'
 import { readNewPassword } from './read-password.js'
 
 export interface AdminContext {
@@ -17,19 +17,7 @@ export interface AdminContext {
   print: (line: string) => void
 }
 
-type Command = (context: AdminContext, args: string[]) => Promise<void>
-
-export const USAGE = `Usage: npm run admin -- COMMAND
-
-  user create USERNAME [--email ADDRESS]   asks for the password
-  user list
-  user set-password USERNAME               asks for the password; every session ends
-  user disable USERNAME                    every session ends
-  user enable USERNAME
-  session list USERNAME
-  session end SESSION_ID
-  session end --all USERNAME
-`
+export type Command = (context: AdminContext, args: string[]) => Promise<void>
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const EMAIL = /^[^\s@]+@[^\s@]+$/
@@ -94,23 +82,6 @@ export const COMMANDS: Record<string, Command | undefined> = {
     if (!await endSession(pool, sessionId, 'admin')) throw new AdminError('there is no such session, or it has ended already')
     print(`Ended ${sessionId}.`)
   }
-}
-
-function parse (args: string[], options: NonNullable<Parameters<typeof parseArgs>[0]>['options'] = {}) {
-  try {
-    return parseArgs({ args, options, allowPositionals: true })
-  } catch (err) {
-    throw new AdminError(`${(err as Error).message}\n${USAGE}`)
-  }
-}
-
-function one (positionals: string[], what: string): string {
-  if (positionals.length !== 1) throw new AdminError(`expected exactly one ${what}\n${USAGE}`)
-  return positionals[0]!
-}
-
-function none (positionals: string[]): void {
-  if (positionals.length > 0) throw new AdminError(`unexpected ${positionals[0]}\n${USAGE}`)
 }
 
 async function find (pool: pg.Pool, args: string[]): Promise<Credentials> {

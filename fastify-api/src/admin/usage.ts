@@ -1,0 +1,12 @@
+/** What `npm run admin` can do. */
+export const USAGE = `Usage: npm run admin -- COMMAND
+
+  user create USERNAME [--email ADDRESS]   asks for the password
+  user list
+  user set-password USERNAME               asks for the password; every session ends
+  user disable USERNAME                    every session ends
+  user enable USERNAME
+  session list USERNAME
+  session end SESSION_ID
+  session end --all USERNAME
+`
