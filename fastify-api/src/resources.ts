@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import {
   GenerationConfirmer, PostgresRevocationFeed, RevocationAnnouncer, RevocationSet, VerifiedTokens, checkPostgres, confirmGenerations, createAccessTokenVerifier, createMeter,
   createRevocationCarrier, measureRevocations, openPublicKeys, type Meter
@@ -7,6 +6,7 @@ import type { Logger } from 'pino'
 import type { AppResources } from './app.js'
 import { createAccessTokenSigner, type SigningKey } from './auth/access-token-signer.js'
 import { seedDemoAccount } from './auth/accounts.js'
+import type { HashWorker } from './auth/hash-worker.js'
 import { HashingPool } from './auth/hashing-pool.js'
 import { createPasswordHasher } from './auth/passwords.js'
 import { openPeppers } from './auth/peppers.js'
@@ -18,15 +18,16 @@ import { createApiMetrics } from './metrics.js'
 
 const POOL_SIZE = 10
 const LONGEST_HASHING_WAIT_MS = 1500
-/** libuv's default. One stays free for signatures, files and names. */
-const LIBUV_THREADS = 4
 
 /**
  * Opens everything the API needs, in the order in which mistakes are cheapest to find: files, database, feed.
+ * @param startHashWorkers what hashes passwords; ended with the other resources
  * @returns the resources, and how to close them after the app
  * @throws {StartupError} naming the setting to put right
  */
-export async function openResources (config: ApiConfig, log: Logger): Promise<AppResources & { meter: Meter, close: () => Promise<void> }> {
+export async function openResources (
+  config: ApiConfig, log: Logger, startHashWorkers: (log: Logger) => Promise<HashWorker[]>
+): Promise<AppResources & { meter: Meter, close: () => Promise<void> }> {
   const accessTokenLifetimeMs = config.ACCESS_TOKEN_EXPIRY.milliseconds
   const revocations = new RevocationSet({ accessTokenLifetimeMs })
   const publicKeys = await openPublicKeys({ path: config.PUBLIC_KEY_PATH, accessTokenLifetimeMs, log })
@@ -49,11 +50,12 @@ export async function openResources (config: ApiConfig, log: Logger): Promise<Ap
   await feed.start()
   const confirmer = new GenerationConfirmer({ confirm: (ids, generations) => confirmGenerations(pool, ids, generations), log })
 
+  const hashingPool = new HashingPool({ workers: await startHashWorkers(log), maxWaitMs: LONGEST_HASHING_WAIT_MS, meter })
   const passwords = await createPasswordHasher({
     algorithm: config.PASSWORD_HASH,
     bcryptCost: config.BCRYPT_COST,
     peppers: passwordPeppers,
-    pool: new HashingPool({ concurrency: Math.max(1, Math.min(availableParallelism() - 1, LIBUV_THREADS - 1)), maxWaitMs: LONGEST_HASHING_WAIT_MS })
+    pool: hashingPool
   })
   if (config.SEED_DEMO_USER) await seedDemoAccount(pool, passwords)
 
@@ -82,6 +84,7 @@ export async function openResources (config: ApiConfig, log: Logger): Promise<Ap
     metrics: createApiMetrics(meter),
     async close () {
       for (const file of [publicKeys, signingKeys, refreshTokenPeppers, passwordPeppers]) file.close()
+      await hashingPool.close()
       await confirmer.close()
       await feed.close()
       await pool.end()

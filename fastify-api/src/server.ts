@@ -1,6 +1,7 @@
 import { StartupError, announceReady, closeOnSignal, exitOnStartupError, logOptions, startMetricsServer } from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
 import { buildApp } from './app.js'
+import { startHashWorkers } from './auth/hash-workers.js'
 import { loadApiConfig } from './config.js'
 import { openResources } from './resources.js'
 
@@ -10,7 +11,7 @@ const PORT_ERRORS = new Set<string | undefined>(['EADDRINUSE', 'EACCES'])
 async function main (): Promise<void> {
   const config = loadApiConfig(process.env)
   const log = pino(logOptions('fastify-api', config.LOG_LEVEL))
-  const resources = await openResources(config, log)
+  const resources = await openResources(config, log, startHashWorkers)
   const app = await buildApp(resources)
   const metricsServer = await startMetricsServer({ meter: resources.meter, host: config.HOST, port: config.METRICS_PORT })
   closeOnSignal(log, CLOSE_WITHIN_MS, async () => {

@@ -7,6 +7,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { createTestKeys } from '../../packages/auth-contract/test/fixtures/access-tokens.js'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
+import { createThreadWorkers } from '../src/auth/hash-worker.js'
 import { loadApiConfig } from '../src/config.js'
 import { openResources } from '../src/resources.js'
 import { createKeyFiles } from './fixtures/api.js'
@@ -23,7 +24,7 @@ t.test('before the API starts it refuses', async t => {
   }
   /** These settings lead to exactly these sentences, none of which shows a value. */
   const refuses = async (t: Test, env: NodeJS.ProcessEnv, sentences: RegExp[]) => {
-    const err = await Promise.resolve({ ...good, ...env }).then(loadApiConfig).then(config => openResources(config, pino({ enabled: false })))
+    const err = await Promise.resolve({ ...good, ...env }).then(loadApiConfig).then(config => openResources(config, pino({ enabled: false }), async () => createThreadWorkers(1)))
       .then(resources => resources.close(), err => err)
     if (!t.ok(err instanceof StartupError, `${Object.keys(env)} ${err?.stack}`)) return
     const lines = err.message.split('\n')

@@ -1,5 +1,6 @@
-import { checkPostgres, loadConfig, logOptions } from '@fastify-uws-auth/auth-contract'
+import { checkPostgres, createMeter, loadConfig, logOptions } from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
+import { createThreadWorkers } from '../auth/hash-worker.js'
 import { HashingPool } from '../auth/hashing-pool.js'
 import { createPasswordHasher, type PasswordHasher } from '../auth/passwords.js'
 import { openPeppers } from '../auth/peppers.js'
@@ -40,7 +41,7 @@ export async function runAdmin (argv: string[], { connectionString, env }: Admin
     algorithm: config.PASSWORD_HASH,
     bcryptCost: config.BCRYPT_COST,
     peppers: await openPeppers('PASSWORD_PEPPER_PATH', config.PASSWORD_PEPPER_PATH, log),
-    pool: new HashingPool({ concurrency: 1, maxWaitMs: Infinity })
+    pool: new HashingPool({ workers: createThreadWorkers(1), maxWaitMs: Infinity, meter: await createMeter(undefined) })
   })
   const context: AdminContext = { pool, passwords, print: line => process.stdout.write(`${line}\n`) }
   try {

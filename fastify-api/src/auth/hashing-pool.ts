@@ -1,53 +1,135 @@
-import { AuthError } from '@fastify-uws-auth/auth-contract'
+import { AuthError, type Meter } from '@fastify-uws-auth/auth-contract'
+import type { HashResult, HashTask } from './hash-task.js'
+import type { HashWorker } from './hash-worker.js'
 
 export interface HashingPoolOptions {
-  /** Hashes computed at once. Fewer than libuv has threads, so that signing never waits behind them. */
-  concurrency: number
+  workers: HashWorker[]
   /** Longest expected wait in milliseconds, by the measured rate, before more work is refused. */
   maxWaitMs: number
+  meter: Pick<Meter, 'histogram' | 'gauge'>
 }
+
+/** The right to hash, given before the work is known. Ends with `release`, which may be called more than once. */
+export interface HashingPlace {
+  /**
+   * First come, first served. A second hash in the same place is not refused either.
+   * @throws {AuthError} `temporarily_unavailable` when the worker ended; `overloaded` when none became free in five seconds
+   */
+  run<Task extends HashTask> (task: Task): Promise<HashResult<Task>>
+  release (): void
+}
+
+interface Waiting {
+  task: HashTask
+  since: number
+  resolve: (result: HashResult) => void
+  reject: (err: unknown) => void
+  givingUp: NodeJS.Timeout
+}
+
+/** Only when the rate has collapsed since the place was given. */
+const GIVE_UP_AFTER_MS = 5000
+const WEIGHT_OF_NEWEST = 0.2
+const BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10]
 
 /**
  * Bounds password hashing: a queue measured in time, not in entries, so that overload is refused at once instead of
- * being served late.
+ * being served late. The rate is what was measured, lowered by every hash that already takes longer than that.
  */
 export class HashingPool {
-  readonly #concurrency: number
+  readonly #workers: HashWorker[]
   readonly #maxWaitMs: number
-  readonly #waiting: Array<() => void> = []
-  #running = 0
+  readonly #observeWait: (seconds: number) => void
+  readonly #observeHash: (seconds: number) => void
+  readonly #waiting: Waiting[] = []
+  readonly #startedAt = new Map<HashWorker, number>()
+  #reserved = 0
   #averageMs = 0
 
-  constructor ({ concurrency, maxWaitMs }: HashingPoolOptions) {
-    this.#concurrency = concurrency
+  constructor ({ workers, maxWaitMs, meter }: HashingPoolOptions) {
+    this.#workers = workers
     this.#maxWaitMs = maxWaitMs
+    this.#observeWait = meter.histogram({ name: 'password_hash_wait_seconds', help: 'From asking for a hash until a worker began it', buckets: BUCKETS_S })
+    this.#observeHash = meter.histogram({ name: 'password_hash_seconds', help: 'From the beginning of a hash until its result', buckets: BUCKETS_S })
+    meter.gauge({ name: 'password_hash_queue', help: 'Hashes that wait for a worker' }, () => this.#waiting.length)
+    for (const worker of workers) worker.onReady(() => this.#dispatch())
   }
 
-  /** @throws {AuthError} `overloaded` when the work would wait longer than the limit; nothing was started then */
-  async run<Result> (work: () => Promise<Result>): Promise<Result> {
-    if (this.#running >= this.#concurrency) {
-      if (this.#expectedWaitMs() > this.#maxWaitMs) throw new AuthError('overloaded', { retryAfter: Math.ceil(this.#maxWaitMs / 1000) })
-      await new Promise<void>(resolve => { this.#waiting.push(resolve) })
-    } else {
-      this.#running += 1
+  /** @throws {AuthError} `overloaded`, at once, when the work would wait longer than the limit; nothing has been done then */
+  reserve (): HashingPlace {
+    if (this.#expectedWaitMs() > this.#maxWaitMs) throw this.#overloaded()
+    this.#reserved += 1
+    let isReserved = true
+    const release = () => {
+      if (isReserved) this.#reserved -= 1
+      isReserved = false
     }
-    const startedAt = performance.now()
-    try {
-      return await work()
-    } finally {
-      this.#learn(performance.now() - startedAt)
+    return {
+      release,
+      run: <Task extends HashTask>(task: Task) => {
+        release()                                 // from now on it counts as waiting
+        return this.#enqueue(task) as Promise<HashResult<Task>>
+      }
+    }
+  }
+
+  /** Ends the workers; what they compute fails. */
+  async close (): Promise<void> {
+    await Promise.all(this.#workers.map(worker => worker.close()))
+  }
+
+  #enqueue (task: HashTask): Promise<HashResult> {
+    return new Promise((resolve, reject) => {
+      const entry: Waiting = { task, since: performance.now(), resolve, reject, givingUp: setTimeout(() => this.#giveUp(entry), GIVE_UP_AFTER_MS) }
+      this.#waiting.push(entry)
+      this.#dispatch()
+    })
+  }
+
+  #dispatch (): void {
+    for (const worker of this.#workers) {
+      if (!worker.isReady || this.#startedAt.has(worker)) continue
       const next = this.#waiting.shift()
-      // The place goes to the next in line without becoming free, or a newcomer could take it first.
-      if (next) next()
-      else this.#running -= 1
+      if (next === undefined) return
+      this.#start(worker, next)
     }
   }
 
-  #expectedWaitMs (): number {
-    return this.#averageMs * (this.#waiting.length + 1) / this.#concurrency
+  #start (worker: HashWorker, { task, since, resolve, reject, givingUp }: Waiting): void {
+    clearTimeout(givingUp)
+    const startedAt = performance.now()
+    this.#observeWait((startedAt - since) / 1000)
+    this.#startedAt.set(worker, startedAt)
+    worker.compute(task).then(result => {
+      this.#learn(performance.now() - startedAt)
+      resolve(result)
+    }, reject).finally(() => {
+      this.#startedAt.delete(worker)
+      this.#dispatch()
+    })
+  }
+
+  #giveUp (entry: Waiting): void {
+    this.#waiting.splice(this.#waiting.indexOf(entry), 1)
+    entry.reject(this.#overloaded())
   }
 
   #learn (elapsedMs: number): void {
-    this.#averageMs = this.#averageMs === 0 ? elapsedMs : this.#averageMs * 0.8 + elapsedMs * 0.2
+    this.#observeHash(elapsedMs / 1000)
+    this.#averageMs = this.#averageMs === 0 ? elapsedMs : this.#averageMs * (1 - WEIGHT_OF_NEWEST) + elapsedMs * WEIGHT_OF_NEWEST
+  }
+
+  #expectedWaitMs (): number {
+    const now = performance.now()
+    const ready = this.#workers.filter(worker => worker.isReady)
+    const ahead = this.#reserved + this.#waiting.length + this.#startedAt.size
+    if (ahead < ready.length) return 0
+    // A hash that hangs finishes nothing: its worker counts by how long it has been at it.
+    const perMs = ready.reduce((sum, worker) => sum + 1 / Math.max(this.#averageMs, now - (this.#startedAt.get(worker) ?? now)), 0)
+    return (ahead - ready.length + 1) / perMs
+  }
+
+  #overloaded (): AuthError {
+    return new AuthError('overloaded', { retryAfter: Math.ceil(Math.min(this.#maxWaitMs, GIVE_UP_AFTER_MS) / 1000) })
   }
 }

@@ -1,7 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2'
-import bcrypt from 'bcrypt'
 import type { NewPassword } from '../db/users.js'
+import { prefixOf } from './hash-task.js'
 import type { HashingPool } from './hashing-pool.js'
 import type { PepperFile } from './peppers.js'
 
@@ -14,51 +13,75 @@ export interface PasswordHasherOptions {
 
 export interface StoredPassword { passwordHash: string, passwordPepperVersion: number }
 
-export interface PasswordHasher {
+/** Work on passwords that is not refused any more. */
+export interface PasswordPlace {
+  /** @throws {AuthError} `temporarily_unavailable` or `overloaded` when what hashes failed meanwhile */
   hash (password: string): Promise<NewPassword>
   /**
    * Compares a password with a stored hash, or with a dummy of the current parameters when the user is unknown:
    * both take the same work.
-   * @throws {AuthError} `overloaded`
+   * @throws {AuthError} `temporarily_unavailable` or `overloaded` when what hashes failed meanwhile
    */
   matches (password: string, stored: StoredPassword | undefined): Promise<boolean>
+  /** Gives the place back; always, in a `finally`, and harmless when it has been used. */
+  release (): void
+}
+
+export interface PasswordHasher {
+  /**
+   * A place in the queue, to be asked for before anything that costs something.
+   * @throws {AuthError} `overloaded`, at once, when the queue is too long
+   */
+  reserve (): PasswordPlace
+  /** As in a place, which is asked for and given back. */
+  hash: PasswordPlace['hash']
+  /** As in a place, which is asked for and given back. */
+  matches: PasswordPlace['matches']
   /** True when the stored hash was not made with the current algorithm, cost and pepper. */
   isOutdated (stored: StoredPassword): boolean
 }
 
-// OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane. Argon2id is the library's default variant.
-const ARGON2_PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
-const ARGON2_PREFIX = '$argon2id$v=19$m=19456,t=2,p=1$'
-
-/** Hashing starts with a dummy, hence the promise. */
+/** Hashing starts with a dummy, hence the promise; it is also the first measurement of the pool's rate. */
 export async function createPasswordHasher (options: PasswordHasherOptions): Promise<PasswordHasher> {
   const { algorithm, bcryptCost, peppers, pool } = options
-  const currentPrefix = algorithm === 'bcrypt' ? `$2b$${String(bcryptCost).padStart(2, '0')}$` : ARGON2_PREFIX
+  const currentPrefix = prefixOf(algorithm, bcryptCost)
 
-  const hash = async (password: string): Promise<NewPassword> => {
-    const pepperVersion = peppers.newestVersion
-    const input = withPepper(password, peppers.byVersion.get(pepperVersion)!)
+  const reserve = (): PasswordPlace => {
+    const place = pool.reserve()
     return {
-      hash: await pool.run(() => algorithm === 'bcrypt' ? bcrypt.hash(input, bcryptCost) : argon2Hash(input, ARGON2_PARAMETERS)),
-      pepperVersion
+      release: place.release,
+      async hash (password) {
+        const pepperVersion = peppers.newestVersion
+        const input = withPepper(password, peppers.byVersion.get(pepperVersion)!)
+        return { hash: await place.run({ kind: 'hash', input, algorithm, bcryptCost }), pepperVersion }
+      },
+      async matches (password, stored) {
+        const passwordHash = stored?.passwordHash ?? dummy.hash
+        const pepperVersion = stored?.passwordPepperVersion ?? dummy.pepperVersion
+        if (!peppers.byVersion.has(pepperVersion)) await peppers.lookAgain()
+        const pepper = peppers.byVersion.get(pepperVersion)
+        // A pepper that was thrown away: nothing can match, but the work is done all the same.
+        const input = withPepper(password, pepper ?? randomBytes(32))
+        const verified = await place.run({ kind: 'verify', input, stored: passwordHash })
+        return verified && stored !== undefined
+      }
     }
   }
+  const inPlace = async <Result>(work: (place: PasswordPlace) => Promise<Result>): Promise<Result> => {
+    const place = reserve()
+    try {
+      return await work(place)
+    } finally {
+      place.release()
+    }
+  }
+  const hash = (password: string) => inPlace(place => place.hash(password))
   const dummy = await hash(randomBytes(32).toString('base64'))
 
   return {
+    reserve,
     hash,
-    async matches (password, stored) {
-      const passwordHash = stored?.passwordHash ?? dummy.hash
-      const pepperVersion = stored?.passwordPepperVersion ?? dummy.pepperVersion
-      if (!peppers.byVersion.has(pepperVersion)) await peppers.lookAgain()
-      const pepper = peppers.byVersion.get(pepperVersion)
-      // A pepper that was thrown away: nothing can match, but the work is done all the same.
-      const input = withPepper(password, pepper ?? randomBytes(32))
-      const verified = await pool.run(() => passwordHash.startsWith('$argon2')
-        ? argon2Verify(passwordHash, input)
-        : bcrypt.compare(input, passwordHash))
-      return verified && stored !== undefined
-    },
+    matches: (password, stored) => inPlace(place => place.matches(password, stored)),
     isOutdated: ({ passwordHash, passwordPepperVersion }) =>
       !passwordHash.startsWith(currentPrefix) || passwordPepperVersion !== peppers.newestVersion
   }
