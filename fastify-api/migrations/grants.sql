@@ -8,10 +8,15 @@ begin
     grant insert on ws_tickets, outbox to api;
     grant select, insert on signing_keys to api;
     grant select on socket_processes, socket_presence to api;
+    grant select on audit_log to api;
     grant execute on function confirm_generations (uuid[], integer[]) to api;
   end if;
   if exists (select from pg_roles where rolname = 'worker') then
     grant select, delete on sessions, revocations, ws_tickets, socket_processes, socket_presence to worker;
+    grant insert on audit_log to worker;
+    grant execute on function make_audit_month (timestamptz), drop_old_audit_months (interval) to worker;
+    grant select, insert, delete on risk_observations, risks to worker;
+    grant insert on outbox to worker;
   end if;
   if exists (select from pg_roles where rolname = 'ws') then
     grant select on revocations to ws;

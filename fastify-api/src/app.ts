@@ -23,6 +23,7 @@ import { answerBadUrl, answerClientError } from './plugins/unreadable-requests.j
 import { createRefreshCookie } from './refresh-cookie.js'
 import { demoPageRoute } from './routes/demo-page.js'
 import { healthRoutes } from './routes/health.js'
+import { historyRoute } from './routes/history.js'
 import { jwksRoute } from './routes/jwks.js'
 import { loginRoute } from './routes/login.js'
 import { logoutRoute } from './routes/logout.js'
@@ -102,6 +103,7 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
     await api.register(wsTicketRoute, { wsTicketsContext: { pool } })
     await api.register(protectedRoute)
     await api.register(meRoute)
+    await api.register(historyRoute, { historyContext: { pool } })
     await api.register(healthRoutes, { feed })
     await api.register(jwksRoute, { publicKeys })
   }, { prefix: '/api' })

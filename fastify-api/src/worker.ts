@@ -15,7 +15,7 @@ async function main (): Promise<void> {
   await checkPostgres('DATABASE_URL', config.DATABASE_URL)
   const pool = createPool('worker', config.DATABASE_URL, POOL_SIZE, log)
   const metricsServer = await startMetricsServer({ meter: await createMeter(config.METRICS_PORT), host: config.HOST, port: config.METRICS_PORT })
-  const cleanUp = startCleanUp(pool, log)
+  const cleanUp = startCleanUp(pool, log, config.AUDIT_RETENTION.milliseconds)
   closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
     await cleanUp.close()
     await metricsServer.close()

@@ -8,7 +8,8 @@ import { until } from '../../packages/auth-contract/test/fixtures/until.js'
 import { cleanUpOnce, startCleanUp } from '../src/clean-up.js'
 
 const silent = pino({ enabled: false })
-const NOTHING = { sessions: 0, revocations: 0, tickets: 0, presence: 0 }
+const NOTHING = { sessions: 0, revocations: 0, tickets: 0, presence: 0, signals: 0, auditMonths: 0 }
+const KEEP_AUDIT_MS = 400 * 86_400_000
 
 t.test('clean-up deletes what has ended for good and leaves the rest', async t => {
   const { pool } = await createDatabase(t)
@@ -31,11 +32,11 @@ t.test('clean-up deletes what has ended for good and leaves the rest', async t =
     await addRevocations(1200, '25 hours')
     await addRevocations(13, '23 hours')
     await addRevocations(17, '0')
-    t.same(await cleanUpOnce(pool, silent), { ...NOTHING, sessions: 2503, revocations: 1200 })
+    t.same(await cleanUpOnce(pool, silent, KEEP_AUDIT_MS), { ...NOTHING, sessions: 2503, revocations: 1200 })
     t.equal(await count('sessions'), 23, 'revoked and idle ones stay, so that an old refresh token is still recognised')
     t.equal(await count('revocations'), 30)
     t.equal(await count('users'), 1)
-    t.same(await cleanUpOnce(pool, silent), NOTHING)
+    t.same(await cleanUpOnce(pool, silent, KEEP_AUDIT_MS), NOTHING)
   })
 
   t.test('tickets that nobody used in time', async t => {
@@ -44,7 +45,7 @@ t.test('clean-up deletes what has ended for good and leaves the rest', async t =
         from generate_series(1, $3)`, [userId, end, count])
     await addTickets(2100, '-1 second')
     await addTickets(5, '20 seconds')
-    t.same(await cleanUpOnce(pool, silent), { ...NOTHING, tickets: 2100 })
+    t.same(await cleanUpOnce(pool, silent, KEEP_AUDIT_MS), { ...NOTHING, tickets: 2100 })
     t.equal(await count('ws_tickets'), 5)
   })
 
@@ -57,10 +58,10 @@ t.test('clean-up deletes what has ended for good and leaves the rest', async t =
     await touch(dead, 2300)
     await silence(late, 50)
     await silence(dead, 70)
-    t.same(await cleanUpOnce(pool, silent), { ...NOTHING, presence: 2300 })
+    t.same(await cleanUpOnce(pool, silent, KEEP_AUDIT_MS), { ...NOTHING, presence: 2300 })
     t.same((await pool.query('select process_id as id from socket_processes order by seen_at')).rows.map(({ id }) => id), [late, alive])
     t.equal(await count('socket_presence'), 18)
-    t.same(await cleanUpOnce(pool, silent), NOTHING)
+    t.same(await cleanUpOnce(pool, silent, KEEP_AUDIT_MS), NOTHING)
     t.equal((await pool.query('select touch_presence($1, array[]::uuid[], array[]::uuid[]) as known', [dead])).rows[0].known, false, 'should it live after all, it is told')
   })
 
@@ -71,7 +72,7 @@ t.test('clean-up deletes what has ended for good and leaves the rest', async t =
     const heartbeat = await pool.connect()
     await heartbeat.query('begin')
     await heartbeat.query('select touch_presence($1, array[]::uuid[], array[]::uuid[])', [process])
-    const cleaning = cleanUpOnce(pool, silent)
+    const cleaning = cleanUpOnce(pool, silent, KEEP_AUDIT_MS)
     await until(async () => (await pool.query("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).rowCount === 1)
     await heartbeat.query('commit')
     heartbeat.release()
@@ -81,18 +82,18 @@ t.test('clean-up deletes what has ended for good and leaves the rest', async t =
 
   t.test('two at once delete each row once', async t => {
     await addSessions(3000, '-1 hour')
-    const results = await Promise.all([cleanUpOnce(pool, silent), cleanUpOnce(pool, silent)])
+    const results = await Promise.all([cleanUpOnce(pool, silent, KEEP_AUDIT_MS), cleanUpOnce(pool, silent, KEEP_AUDIT_MS)])
     t.equal(results[0].sessions + results[1].sessions, 3000)
     t.equal(await count('sessions', 'expires_at < now()'), 0)
 
     await pool.query('insert into socket_presence select gen_random_uuid(), gen_random_uuid() from generate_series(1, 3000)')
-    const [one, two] = await Promise.all([cleanUpOnce(pool, silent), cleanUpOnce(pool, silent)])
+    const [one, two] = await Promise.all([cleanUpOnce(pool, silent, KEEP_AUDIT_MS), cleanUpOnce(pool, silent, KEEP_AUDIT_MS)])
     t.equal(one.presence + two.presence, 3000)
   })
 
   t.test('told to stop, it finishes its batch and no more', async t => {
     await addSessions(2500, '-1 hour')
-    t.equal((await cleanUpOnce(pool, silent, AbortSignal.abort())).sessions, 1000)
+    t.equal((await cleanUpOnce(pool, silent, KEEP_AUDIT_MS, AbortSignal.abort())).sessions, 1000)
     t.equal(await count('sessions', 'expires_at < now()'), 1500)
   })
 
@@ -100,12 +101,12 @@ t.test('clean-up deletes what has ended for good and leaves the rest', async t =
     const output = new PassThrough()
     const log = pino(output)
     const nextLine = async () => JSON.parse(String((await once(output, 'data'))[0]))
-    const [first, cleanUp] = [nextLine(), startCleanUp(pool, log)]
+    const [first, cleanUp] = [nextLine(), startCleanUp(pool, log, KEEP_AUDIT_MS)]
     t.match(await first, { msg: 'cleaned up', sessions: 1500 })
     await cleanUp.close()
 
     await pool.query('alter table sessions rename to elsewhere')
-    const [second, failing] = [nextLine(), startCleanUp(pool, log)]
+    const [second, failing] = [nextLine(), startCleanUp(pool, log, KEEP_AUDIT_MS)]
     t.match(await second, { msg: /will be tried again/ })
     await failing.close()
   })

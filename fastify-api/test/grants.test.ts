@@ -1,10 +1,13 @@
-import { PostgresRevocationFeed, RevocationSet } from '@fastify-uws-auth/auth-contract'
+import { createMeter, PostgresRevocationFeed, RevocationSet } from '@fastify-uws-auth/auth-contract'
 import pg from 'pg'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
 import { cleanUpOnce } from '../src/clean-up.js'
+import { auditConsumer } from '../src/consumers/audit.js'
+import { createSignalsConsumer } from '../src/consumers/signals.js'
 import { buyTicket, createKeyFiles, get, login, refresh, startApi } from './fixtures/api.js'
+import { createEvent, deliver } from './fixtures/events.js'
 
 const silent = pino({ enabled: false })
 
@@ -25,6 +28,12 @@ t.test('each role can do its work and nothing else', async t => {
       await t.rejects(pool.query(statement), { code: '42501' }, `${role}: ${statement}`)
     }
   }
+  const ADDS_TO_HISTORY = "insert into audit_log (event_id, occurred_at, type, data) values (uuid_v7(), now(), 'x', '{}')"
+  const NOBODY_REWRITES_HISTORY = [
+    "update audit_log set type = 'x'", 'delete from audit_log', 'truncate audit_log', 'alter table audit_log rename to other', 'drop table audit_log',
+    "create table mine partition of audit_log for values from ('2000-01-01') to ('2000-02-01')",
+    ...['delete from', 'truncate', 'drop table', 'select from'].map(verb => `${verb} audit_log_${new Date().toISOString().slice(0, 7).replace('-', '_')}`)
+  ]
   const NOBODYS_BUSINESS = [
     'drop table users', 'alter table sessions drop column replays', 'truncate revocations', 'create table public.mine (id int)', 'create schema mine',
     'alter table revocations disable trigger notify_revocation', 'select from migrations', 'create role more', "copy users to program 'cat'", "select pg_read_file('/etc/passwd')",
@@ -41,6 +50,7 @@ t.test('each role can do its work and nothing else', async t => {
     await resources.confirmer.flush()
     t.equal((await database.pool.query('select confirmed_generation as confirmed from sessions where id = $1', [session.sessionId])).rows[0].confirmed, 1)
     t.equal((await get(app, '/api/sessions', session.accessToken)).statusCode, 200)
+    t.equal((await get(app, '/api/me/history', session.accessToken)).statusCode, 200)
     t.equal((await buyTicket(app, session.accessToken)).statusCode, 200)
     t.equal((await app.inject({ method: 'DELETE', url: '/api/sessions', headers: { authorization: `Bearer ${session.accessToken}` } })).statusCode, 204)
     t.equal((await app.inject({ method: 'POST', url: '/api/reauthenticate', headers: { authorization: `Bearer ${session.accessToken}` }, payload: { password: 'password123' } })).statusCode, 204)
@@ -48,7 +58,8 @@ t.test('each role can do its work and nothing else', async t => {
     t.equal((await get(app, '/api/me', refreshed.json().accessToken)).statusCode, 401)
     await refuses(t, 'api', [...NOBODYS_BUSINESS, 'delete from users', 'delete from sessions', 'delete from revocations', "update revocations set reason = 'x'", 'truncate sessions',
       'select from ws_tickets', 'delete from ws_tickets', "update ws_tickets set ticket_expires_at = 'infinity'", "select consume_ws_ticket('x')",
-      'insert into socket_presence values (uuid_v7(), uuid_v7())', 'delete from socket_presence', 'update socket_processes set seen_at = now()', "select touch_presence(uuid_v7(), '{}', '{}')"])
+      'insert into socket_presence values (uuid_v7(), uuid_v7())', 'delete from socket_presence', 'update socket_processes set seen_at = now()', "select touch_presence(uuid_v7(), '{}', '{}')",
+      ...NOBODY_REWRITES_HISTORY, ADDS_TO_HISTORY, 'select make_audit_month(now())', "select drop_old_audit_months('400 days')", 'select from risk_observations', 'delete from risks'])
   })
 
   t.test('worker cleans up', async t => {
@@ -57,13 +68,21 @@ t.test('each role can do its work and nothing else', async t => {
     await database.pool.query("update ws_tickets set ticket_expires_at = now() - interval '1 second'")
     await database.pool.query("select touch_presence(uuid_v7(), array[uuid_v7(), uuid_v7()], '{}')")
     await database.pool.query("update socket_processes set seen_at = now() - interval '61 seconds'")
-    t.same(await cleanUpOnce(poolOf(t, 'worker'), silent), { sessions: 1, revocations: 1, tickets: 1, presence: 2 })
+    const worker = poolOf(t, 'worker')
+    const months = async () => (await database.pool.query("select from pg_inherits where inhparent = 'audit_log'::regclass")).rowCount
+    const theft = createEvent('session.theft', { sessionId: '01890000-0000-7000-8000-000000000002', ip: '192.0.2.1' }, { time: new Date(Date.now() - 80 * 86_400_000).toISOString() })
+    await deliver(worker, auditConsumer, theft)
+    await deliver(worker, createSignalsConsumer(await createMeter(undefined)), theft)
+    t.equal(await months(), 3)
+    await database.pool.query("update risk_observations set recorded_at = now() - interval '1 day'")
+    t.same(await cleanUpOnce(worker, silent, 40 * 86_400_000), { sessions: 1, revocations: 1, tickets: 1, presence: 2, signals: 1, auditMonths: 1 })
     await refuses(t, 'worker', [
       ...NOBODYS_BUSINESS, 'select from users', "update users set username = 'x'", 'delete from users', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'x')",
       'update sessions set revoked_at = null', 'update sessions set secret_hash = secret_hash', "update sessions set expires_at = 'infinity'", 'update revocations set revoked_at = now()',
       'select confirm_generations(array[]::uuid[], array[]::int[])', "select consume_ws_ticket('x')", "select touch_presence(uuid_v7(), '{}', '{}')",
       "update ws_tickets set ticket_expires_at = 'infinity'", 'insert into socket_processes values (uuid_v7())', 'update socket_processes set seen_at = now()',
-      'insert into socket_presence values (uuid_v7(), uuid_v7())', 'update socket_presence set session_id = uuid_v7()'
+      'insert into socket_presence values (uuid_v7(), uuid_v7())', 'update socket_presence set session_id = uuid_v7()',
+      ...NOBODY_REWRITES_HISTORY, 'select from audit_log', 'update risks set minute = 0', "update risk_observations set recorded_at = 'infinity'", "update outbox set data = '{}'"
     ])
   })
 
@@ -94,6 +113,7 @@ t.test('each role can do its work and nothing else', async t => {
     t.equal(await heard, sid)
     await refuses(t, 'ws', [
       ...NOBODYS_BUSINESS, 'select from users', 'select password_hash from users', 'select from sessions', 'select secret_hash from sessions', 'update sessions set generation = 0',
+      ...NOBODY_REWRITES_HISTORY, ADDS_TO_HISTORY, 'select from audit_log', 'select make_audit_month(now())', "select drop_old_audit_months('400 days')", 'select from risk_observations', 'select from risks',
       'delete from revocations', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'logout')", "update revocations set reason = 'x'",
       'select from ws_tickets', 'delete from ws_tickets', "insert into ws_tickets values ('x')", 'select from socket_processes', 'insert into socket_processes values (uuid_v7())',
       'select from socket_presence', 'insert into socket_presence values (uuid_v7(), uuid_v7())', 'delete from socket_presence', 'delete from socket_processes'
@@ -108,7 +128,8 @@ t.test('each role can do its work and nothing else', async t => {
     t.match((await database.pool.query(`
       select has_schema_privilege('pg_monitor', 'public', 'usage') as sees, has_schema_privilege('pg_monitor', 'public', 'create') as makes,
              has_function_privilege('pg_monitor', 'confirm_generations(uuid[], integer[])', 'execute') as confirms,
-             has_function_privilege('pg_monitor', 'consume_ws_ticket(bytea)', 'execute') as takes, has_function_privilege('pg_monitor', 'touch_presence(uuid, uuid[], uuid[])', 'execute') as touches`
-    )).rows[0], { sees: false, makes: false, confirms: false, takes: false, touches: false })
+             has_function_privilege('pg_monitor', 'consume_ws_ticket(bytea)', 'execute') as takes, has_function_privilege('pg_monitor', 'touch_presence(uuid, uuid[], uuid[])', 'execute') as touches,
+             has_function_privilege('pg_monitor', 'make_audit_month(timestamptz)', 'execute') or has_function_privilege('pg_monitor', 'drop_old_audit_months(interval)', 'execute') as audits`
+    )).rows[0], { sees: false, makes: false, confirms: false, takes: false, touches: false, audits: false })
   })
 })

@@ -76,6 +76,7 @@ t.test('answers of every kind', async t => {
       ['/api/login', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],
       ['/api/refresh', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],
       ['/api/protected', 'GET, HEAD', ['POST', 'PUT', 'PATCH', 'DELETE']],
+      ['/api/me/history', 'GET, HEAD', ['POST', 'PUT', 'PATCH', 'DELETE']],
       ['/api/sessions', 'DELETE, GET, HEAD', ['POST', 'PUT', 'PATCH']],
       ['/api/sessions/x', 'DELETE', ['GET', 'HEAD', 'POST', 'PUT', 'PATCH']],
       ['/api/reauthenticate', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],

@@ -30,7 +30,7 @@ t.test('the OpenAPI document', async t => {
     const routes = Object.entries<object>(document.paths).flatMap(([path, methods]) => Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`))
     t.same(routes.sort(), [
       'DELETE /api/sessions', 'DELETE /api/sessions/{id}',
-      'GET /.well-known/jwks.json', 'GET /api/.well-known/jwks.json', 'GET /api/health', 'GET /api/me', 'GET /api/protected', 'GET /api/ready', 'GET /api/sessions',
+      'GET /.well-known/jwks.json', 'GET /api/.well-known/jwks.json', 'GET /api/health', 'GET /api/me', 'GET /api/me/history', 'GET /api/protected', 'GET /api/ready', 'GET /api/sessions',
       'POST /api/login', 'POST /api/logout', 'POST /api/reauthenticate', 'POST /api/refresh', 'POST /api/ws-ticket'
     ])
   })
@@ -46,6 +46,7 @@ t.test('the OpenAPI document', async t => {
     const requests: Array<[method: 'GET' | 'POST' | 'DELETE', path: string, status: number, options?: InjectOptions]> = [
       ['GET', '/api/health', 200], ['GET', '/api/ready', 200], ['GET', '/.well-known/jwks.json', 200], ['GET', '/api/.well-known/jwks.json', 200],
       ['GET', '/api/me', 200, { headers: bearer }], ['GET', '/api/me', 401],
+      ['GET', '/api/me/history', 200, { headers: bearer }], ['GET', '/api/me/history', 400, { headers: bearer, query: { limit: '0' } }], ['GET', '/api/me/history', 401],
       ['GET', '/api/protected', 200, { headers: bearer }], ['GET', '/api/protected', 401],
       ['GET', '/api/sessions', 200, { headers: bearer }], ['GET', '/api/sessions', 401],
       ['DELETE', '/api/sessions/{id}', 204, { headers: bearer }], ['DELETE', '/api/sessions/{id}', 404, { headers: bearer }], ['DELETE', '/api/sessions/{id}', 400, { headers: bearer, payload: { x: 1 } }], ['DELETE', '/api/sessions/{id}', 401],
@@ -81,7 +82,7 @@ t.test('the OpenAPI document', async t => {
     for (const [path, methods] of Object.entries<Record<string, Operation>>(document.paths)) {
       for (const operation of Object.values(methods)) {
         t.equal('429' in operation.responses, !/health|ready/.test(path), path)
-        t.equal(operation.security !== undefined, /me$|protected$|sessions|reauthenticate$|ws-ticket$/.test(path), path)
+        t.equal(operation.security !== undefined, /me$|history$|protected$|sessions|reauthenticate$|ws-ticket$/.test(path), path)
       }
     }
   })
