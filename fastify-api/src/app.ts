@@ -9,6 +9,8 @@ import type { AccessTokenSigner } from './auth/access-token-signer.js'
 import type { PasswordHasher } from './auth/passwords.js'
 import type { PepperFile } from './auth/peppers.js'
 import type { ApiConfig } from './config.js'
+import { createLimitKeys } from './limits/limit-key.js'
+import type { LimitCounters } from './limits/limit-counters.js'
 import type { ApiMetrics } from './metrics.js'
 import allowedOrigin from './plugins/allowed-origin.js'
 import bearer from './plugins/bearer.js'
@@ -16,7 +18,7 @@ import errorHandler from './plugins/error-handler.js'
 import jsonBody, { BODY_LIMIT } from './plugins/json-body.js'
 import notFound from './plugins/not-found.js'
 import openapi from './plugins/openapi.js'
-import rateLimit from './plugins/rate-limit.js'
+import rateLimit, { RATE_LIMIT_HEADERS } from './plugins/rate-limit.js'
 import requestLog from './plugins/request-log.js'
 import securityHeaders from './plugins/security-headers.js'
 import { answerBadUrl, answerClientError } from './plugins/unreadable-requests.js'
@@ -53,6 +55,7 @@ export interface AppResources {
   announcer: RevocationAnnouncer
   feed: RevocationFeed
   confirmer: GenerationConfirmer
+  counters: LimitCounters
   metrics: ApiMetrics
 }
 
@@ -76,13 +79,14 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.decorate('pool', pool)
+  const limitKeys = createLimitKeys(resources.passwordPeppers)
 
   // What every request passes through.
   await app.register(requestLog)
   await app.register(errorHandler)
   await app.register(securityHeaders, { https: config.PUBLIC_URL.startsWith('https:') })
-  await app.register(cors, { origin: config.ALLOWED_ORIGINS, credentials: true, methods: ['GET', 'HEAD', 'POST', 'DELETE'], maxAge: 600, strictPreflight: false })
-  await app.register(rateLimit, { multiplier: config.RATE_LIMIT_MULTIPLIER })
+  await app.register(cors, { origin: config.ALLOWED_ORIGINS, credentials: true, methods: ['GET', 'HEAD', 'POST', 'DELETE'], exposedHeaders: RATE_LIMIT_HEADERS, maxAge: 600, strictPreflight: false })
+  await app.register(rateLimit, { multiplier: config.RATE_LIMIT_MULTIPLIER, counters: resources.counters, limitKeys, onLimited: () => metrics.rateLimited('route') })
   await app.register(jsonBody)
   await app.register(notFound)
   await app.register(cookies)

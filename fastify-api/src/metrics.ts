@@ -1,4 +1,5 @@
 import type { Meter } from '@fastify-uws-auth/auth-contract'
+import type { GuessBudgetName } from './auth/guess-budgets.js'
 
 /** What the API counts; nothing in it names a user, a session or an address. */
 export interface ApiMetrics {
@@ -8,6 +9,8 @@ export interface ApiMetrics {
   refreshed: (outcome: string) => void
   /** @param seconds between a rotation and a replay of the token before it */
   replayed: (seconds: number) => void
+  /** @param limit `route`, or the budget of wrong passwords */
+  rateLimited: (limit: 'route' | GuessBudgetName) => void
 }
 
 export function createApiMetrics (meter: Meter): ApiMetrics {
@@ -19,6 +22,7 @@ export function createApiMetrics (meter: Meter): ApiMetrics {
   return {
     loggedIn: meter.counter({ name: 'login_total', help: 'Sign-ins by password, by their result', labels: ['result'] }),
     refreshed: meter.counter({ name: 'refresh_total', help: 'Refreshes by the decision on the refresh token', labels: ['outcome'] }),
-    replayed: seconds => observeReplay(Math.max(0, seconds))
+    replayed: seconds => observeReplay(Math.max(0, seconds)),
+    rateLimited: meter.counter({ name: 'rate_limited_total', help: 'Refusals of a limit, by the limit', labels: ['limit'] })
   }
 }

@@ -14,6 +14,7 @@ import { createSigningKeyNotes } from './auth/signing-key-notes.js'
 import { openSigningKeys } from './auth/signing-keys.js'
 import type { ApiConfig } from './config.js'
 import { createPool } from './db/pool.js'
+import { openLimitCounters } from './limits/open-limit-counters.js'
 import { createApiMetrics } from './metrics.js'
 
 const POOL_SIZE = 10
@@ -48,6 +49,7 @@ export async function openResources (
   const meter = await createMeter(config.METRICS_PORT)
   measureRevocations(meter, { revocations, feed })
   await feed.start()
+  const limits = await openLimitCounters(config.REDIS_URL, log, meter)
   const confirmer = new GenerationConfirmer({ confirm: (ids, generations) => confirmGenerations(pool, ids, generations), log })
 
   const hashingPool = new HashingPool({ workers: await startHashWorkers(log), maxWaitMs: LONGEST_HASHING_WAIT_MS, meter })
@@ -80,10 +82,12 @@ export async function openResources (
     announcer: new RevocationAnnouncer({ revocations, carrier }),
     feed,
     confirmer,
+    counters: limits.counters,
     meter,
     metrics: createApiMetrics(meter),
     async close () {
       for (const file of [publicKeys, signingKeys, refreshTokenPeppers, passwordPeppers]) file.close()
+      limits.close()
       await hashingPool.close()
       await confirmer.close()
       await feed.close()

@@ -1,6 +1,8 @@
 import { AuthError } from '@fastify-uws-auth/auth-contract'
-import rateLimit from '@fastify/rate-limit'
+import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import fp from 'fastify-plugin'
+import type { LimitCounters } from '../limits/limit-counters.js'
+import type { LimitKeys } from '../limits/limit-key.js'
 
 const WINDOW = '1 minute'
 
@@ -10,18 +12,45 @@ export const RATE_LIMITS = { anything: 1200, login: 30, reauthenticate: 30, refr
 declare module 'fastify' {
   interface FastifyInstance {
     /** Route config that gives a route its own limit. */
-    rateLimitOf: (name: keyof typeof RATE_LIMITS) => { rateLimit: { max: number, timeWindow: string } }
+    rateLimitOf: (name: keyof typeof RATE_LIMITS) => { rateLimit: { max: number, timeWindow: string, groupId: string } }
   }
 }
 
-export default fp<{ multiplier: number }>(async (app, { multiplier }) => {
+export interface RateLimitOptions {
+  multiplier: number
+  counters: LimitCounters
+  limitKeys: LimitKeys
+  onLimited: () => void
+}
+
+export default fp<RateLimitOptions>(async (app, { multiplier, counters, limitKeys, onLimited }) => {
   if (multiplier > 1) app.log.warn({ multiplier }, 'RATE_LIMIT_MULTIPLIER raises every rate limit; for tests only')
   const maximum = (name: keyof typeof RATE_LIMITS) => Math.ceil(RATE_LIMITS[name] * multiplier)
-  app.decorate('rateLimitOf', name => ({ rateLimit: { max: maximum(name), timeWindow: WINDOW } }))
+  app.decorate('rateLimitOf', name => ({ rateLimit: { max: maximum(name), timeWindow: WINDOW, groupId: ` ${name}` } }))
+
+  // The library's own store shows every request of a tick the last one's count: of a burst over the limit none passes.
+  class Store implements FastifyRateLimitStore {
+    /** @param addressAndGroup the library's key: the address, and the `groupId` of a route with a limit of its own */
+    incr (addressAndGroup: string, callback: Parameters<FastifyRateLimitStore['incr']>[1], windowMs?: number): void {
+      counters.count(limitKeys('route', addressAndGroup), windowMs!)
+        .then(({ count, resetMs }) => callback(null, { current: count, ttl: resetMs }), err => callback(err))
+    }
+
+    child (): Store {
+      return this
+    }
+  }
+
   // No keyGenerator: the default groups IPv6 addresses by /64, one of ours would lose that.
   await app.register(rateLimit, {
     max: maximum('anything'),
     timeWindow: WINDOW,
+    store: Store,
+    enableDraftSpec: true,
+    onExceeded: onLimited,
     errorResponseBuilder: (_request, { ttl }) => new AuthError('rate_limited', { retryAfter: Math.ceil(ttl / 1000) })
   })
 }, { name: 'rate-limit' })
+
+/** Headers that tell of a limit, for pages of other origins. */
+export const RATE_LIMIT_HEADERS = ['Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset']

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import { reasonOfRedisError } from './redis-error.js'
 import { REVOCATION_CHANNEL, type CarrierListener, type RevocationCarrier } from './revocation-carrier.js'
 import type { Revocation } from './revocation.js'
 
@@ -86,12 +87,12 @@ export class RedisCarrier implements RevocationCarrier {
 
   // Once until it is back, however often it is tried.
   #onAway (err: Error): void {
-    if (!this.#away && !this.#closed) this.#log.warn({ reason: reasonOf(err) }, 'Redis is out of reach; revocations arrive by reading the table until it is back')
+    if (!this.#away && !this.#closed) this.#log.warn({ reason: reasonOfRedisError(err) }, 'Redis is out of reach; revocations arrive by reading the table until it is back')
     this.#away = true
   }
 
   #onUnpublished (err: Error): void {
-    if (!this.#publishingFails && !this.#away && !this.#closed) this.#log.warn({ reason: reasonOf(err) }, 'could not publish a revocation; the others find it by reading the table')
+    if (!this.#publishingFails && !this.#away && !this.#closed) this.#log.warn({ reason: reasonOfRedisError(err) }, 'could not publish a revocation; the others find it by reading the table')
     this.#publishingFails = true
   }
 }
@@ -100,10 +101,4 @@ export class RedisCarrier implements RevocationCarrier {
 function pauseBefore (attempt: number): number {
   const pause = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 10))
   return pause / 2 + Math.random() * pause / 2
-}
-
-// Never the error or its message: its "command" has the arguments, and so do the replies of some servers, of which one
-// may be the password. The first word of a reply, such as WRONGPASS, says enough.
-function reasonOf (err: NodeJS.ErrnoException): string {
-  return err.code ?? /^[A-Z]+(?= |$)/.exec(err.message)?.[0] ?? err.name
 }

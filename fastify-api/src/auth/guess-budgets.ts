@@ -1,0 +1,79 @@
+import { AuthError } from '@fastify-uws-auth/auth-contract'
+import type { Budget, LimitCounters } from '../limits/limit-counters.js'
+import type { LimitKeys } from '../limits/limit-key.js'
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const DAY = 24 * 60 * MINUTE
+
+/** Wrong passwords in a row, and what they cost. docs/limits.md gives the reasons. */
+export const GUESS_BUDGETS = {
+  /** An account on a device it has signed in from before: an attack from elsewhere does not keep its owner out. */
+  account_device: { free: 10, delays: { firstMs: 2 * SECOND, longestMs: 15 * MINUTE }, forgottenAfterMs: DAY },
+  account_address: { free: 10, delays: { firstMs: 2 * SECOND, longestMs: 15 * MINUTE }, forgottenAfterMs: DAY },
+  /** An account from all unknown devices together: a botnet has many addresses. */
+  account: { free: 20, delays: { firstMs: SECOND, longestMs: MINUTE }, forgottenAfterMs: DAY },
+  /** An address over all accounts: one password tried on many of them. A fixed window, in which successes do not count. */
+  source: { free: 60, forgottenAfterMs: 10 * MINUTE }
+} as const satisfies Record<string, Omit<Budget, 'key'>>
+
+export type GuessBudgetName = keyof typeof GUESS_BUDGETS
+
+export interface GuessBy {
+  /** The user's id; of an unknown user a name of what was typed. Both are treated alike. */
+  account: string
+  /** The recognised device of the account; null for an unknown one. */
+  deviceId: string | null
+  /** The address, of IPv6 its /64. */
+  source: string
+}
+
+/** A guess that has been counted as a failure. Nothing more to do when it is one. */
+export interface GuessAttempt {
+  /** Forgets the failures of the budgets that were used. */
+  succeeded (): Promise<void>
+  /** Nobody has learnt anything by it. */
+  notEvaluated (): Promise<void>
+}
+
+export interface GuessBudgets {
+  /** @throws {AuthError} `rate_limited` when a budget has to wait; none is charged then */
+  begin (guess: GuessBy): Promise<GuessAttempt>
+}
+
+export interface GuessBudgetsOptions {
+  counters: LimitCounters
+  limitKeys: LimitKeys
+  /** Of the failures that are free. */
+  multiplier: number
+  onLimited: (budget: GuessBudgetName) => void
+}
+
+/** Budgets that are asked before a secret is compared. An attempt counts as a failure until it is told otherwise. */
+export function createGuessBudgets ({ counters, limitKeys, multiplier, onLimited }: GuessBudgetsOptions): GuessBudgets {
+  const budget = (name: GuessBudgetName, ...parts: string[]): Budget & { name: GuessBudgetName } =>
+    ({ ...GUESS_BUDGETS[name], name, free: Math.ceil(GUESS_BUDGETS[name].free * multiplier), key: limitKeys(name, ...parts) })
+  const keysOf = (budgets: Budget[]) => budgets.map(({ key }) => key)
+
+  return {
+    async begin ({ account, deviceId, source }) {
+      const ofAccount = deviceId === null
+        ? [budget('account_address', account, source), budget('account', account)]
+        : [budget('account_device', account, deviceId)]
+      const ofSource = deviceId === null ? [budget('source', source)] : []
+      const budgets = [...ofAccount, ...ofSource]
+      const begun = await counters.begin(budgets)
+      if (begun.kind === 'refused') {
+        onLimited(budgets[begun.index]!.name)
+        throw new AuthError('rate_limited', { retryAfter: Math.ceil(begun.waitMs / SECOND) })
+      }
+      return {
+        async succeeded () {
+          await counters.reset(keysOf(ofAccount))
+          if (ofSource.length > 0) await begun.attempt.forgive(keysOf(ofSource))
+        },
+        notEvaluated: () => begun.attempt.forgive(keysOf(budgets))
+      }
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import type { Meter } from '@fastify-uws-auth/auth-contract'
+import type { Logger } from 'pino'
+import type { LimitCounters } from './limit-counters.js'
+import { MemoryCounters } from './memory-counters.js'
+
+export interface OpenLimitCounters { counters: LimitCounters, close: () => void }
+
+/** The counters that the settings ask for: shared in Redis when it is configured, otherwise those of this process. */
+export async function openLimitCounters (redisUrl: string | undefined, log: Logger, meter: Meter): Promise<OpenLimitCounters> {
+  const memory = new MemoryCounters()
+  if (redisUrl === undefined) return { counters: memory, close () {} }
+  // Loaded only when asked for: the client library costs each process about 20 MB.
+  const { RedisCounters } = await import('./redis-counters.js')
+  const { FallbackCounters } = await import('./fallback-counters.js')
+  const counters = new FallbackCounters({ redis: new RedisCounters(redisUrl), memory, log })
+  meter.gauge({ name: 'limits_in_memory', help: '1 while Redis is configured but away, and limits count in this process' }, () => Number(counters.isInMemory))
+  await counters.connect()
+  return { counters, close: () => counters.close() }
+}
