@@ -3,6 +3,7 @@ import type { AuthEvent, CloudEvent } from '@fastify-uws-auth/auth-contract'
 import t from 'tap'
 import { auditConsumer } from '../src/consumers/audit.js'
 import { listAuditRows } from '../src/db/audit.js'
+import type { Queryable } from '../src/db/queryable.js'
 import { createOtherUser, get, login, startApi } from './fixtures/api.js'
 import { createAccountHash, createEvent, deliver } from './fixtures/events.js'
 import { notARefusal } from './fixtures/problems.js'
@@ -133,13 +134,14 @@ t.test('the history of an account', async t => {
     /** The plan of the query that the endpoint runs, with what it did. */
     const explain = async (before: Date | undefined, limit: number) => {
       const plans: string[] = []
-      await listAuditRows({
-        query: async (query: { text: string, values: unknown[] }) => {
-          const result = await pool.query(`explain (analyze, costs off, timing off, summary off) ${query.text}`, query.values)
-          plans.push(result.rows.map(row => row['QUERY PLAN']).join('\n'))
+      const explaining = {
+        async query ({ text, values }: { text: string, values: unknown[] }) {
+          const { rows } = await pool.query(`explain (analyze, costs off, timing off, summary off) ${text}`, values)
+          plans.push(rows.map(row => row['QUERY PLAN']).join('\n'))
           return { rows: [] }
         }
-      } as never, userId, ['login.succeeded'], before && { occurredAt: before, id: randomUUID() }, limit)
+      } as unknown as Queryable
+      await listAuditRows(explaining, userId, ['login.succeeded'], before && { occurredAt: before, id: randomUUID() }, limit)
       const plan = plans[0]!
       const partitions = [...plan.matchAll(/Scan .*?on (audit_log_\d{4}_\d\d)[^\n]*?\((.*?)\)/g)].map(([, name, did]) => ({ name, reached: did !== 'never executed' }))
       return { plan, partitions, reached: partitions.filter(({ reached }) => reached).map(({ name }) => name) }

@@ -9,6 +9,8 @@ import { until } from '../../packages/auth-contract/test/fixtures/until.js'
 import { cleanUpOnce, KEEP_SIGNALS_MS } from '../src/clean-up.js'
 import { RISK_RULES } from '../src/consumers/risk-rules.js'
 import { createSignalsConsumer } from '../src/consumers/signals.js'
+import type { Queryable } from '../src/db/queryable.js'
+import { findCrowdedWindows } from '../src/db/signals.js'
 import { createAccountHash, createEvent, deliver } from './fixtures/events.js'
 
 const ruleNamed = (name: string) => RISK_RULES.find(rule => rule.name === name)!
@@ -182,14 +184,21 @@ t.test('signals', async t => {
   })
 
   t.test('counting looks at the group alone', async t => {
+    const minute = start / MINUTE_MS
     await pool.query(`insert into risk_observations (rule, group_key, minute, counted_key)
-      select $1, 'group-' || n % 500, $2 + n % 30, 'counted-' || n from generate_series(1, 20000) n`, [ACCOUNTS.name, Math.floor(start / MINUTE_MS)])
+      select $1, 'group-' || n % 500, $2 + n % 30, 'counted-' || n from generate_series(1, 20000) n`, [ACCOUNTS.name, minute])
     await pool.query('analyze risk_observations')
-    const { rows } = await pool.query('explain select count(distinct counted_key) from risk_observations where rule = $1 and group_key = $2 and minute > $3 and minute <= $4',
-      [ACCOUNTS.name, 'group-7', start / MINUTE_MS, start / MINUTE_MS + 10])
-    const plan = rows.map(row => row['QUERY PLAN']).join('\n')
-    t.match(plan, /risk_observations_pkey/)
-    t.notMatch(plan, /Seq Scan/)
+    const plans: string[] = []
+    const explaining = {
+      async query ({ text, values }: { text: string, values: unknown[] }) {
+        const { rows } = await pool.query(`explain ${text}`, values)
+        plans.push(rows.map(row => row['QUERY PLAN']).join('\n'))
+        return { rows: [] }
+      }
+    } as unknown as Queryable
+    await findCrowdedWindows(explaining, [{ rule: ACCOUNTS.name, group: 'group-7', counted: 'counted-7', minute, threshold: ACCOUNTS.threshold, windowMinutes: 10, coolDownMinutes: 60 }])
+    t.equal(plans[0]!.match(/Index (Only )?Scan using risk_observations_pkey/g)?.length, 2)
+    t.notMatch(plans[0], /Seq Scan on risk_observations/)
   })
 })
 

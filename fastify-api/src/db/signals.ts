@@ -61,13 +61,16 @@ export async function addObservations (db: Queryable, observations: readonly Ris
 export async function findCrowdedWindows (db: Queryable, observations: ReadonlyArray<RiskObservation & RiskLimits>): Promise<RiskWindow[]> {
   const { rows } = await db.query<RiskWindow>({
     name: 'find-crowded-windows',
-    text: `with window_ends as (
+    text: `with news as (
+             select distinct * from unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[])
+               as n (rule, group_key, minute, window_minutes, threshold, cool_down_minutes)
+           ), window_ends as (
              select distinct n.rule, n.group_key, o.minute, n.window_minutes, n.threshold
-               from unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[])
-                      as n (rule, group_key, minute, window_minutes, threshold, cool_down_minutes)
-               join risk_observations o on o.rule = n.rule and o.group_key = n.group_key and o.minute >= n.minute and o.minute < n.minute + n.window_minutes
+               from news n cross join lateral (
+                 select distinct o.minute from risk_observations o
+                  where o.rule = n.rule and o.group_key = n.group_key and o.minute >= n.minute and o.minute < n.minute + n.window_minutes) o
               where not exists (
-                select from risks r where r.rule = o.rule and r.group_key = o.group_key
+                select from risks r where r.rule = n.rule and r.group_key = n.group_key
                    and r.minute > o.minute - n.cool_down_minutes and r.minute < o.minute + n.cool_down_minutes)
            )
            select e.rule, e.group_key as "group", e.minute as end, w.count
