@@ -25,6 +25,7 @@ export class HashProcessWorker implements HashWorker {
   readonly #supervised: Supervised
   #child: ChildProcess | undefined
   #listener = () => {}
+  #settle: ((answer: Answer | undefined) => void) | undefined
 
   private constructor (log: Pick<Logger, 'error'>) {
     this.#supervised = new Supervised({
@@ -57,19 +58,15 @@ export class HashProcessWorker implements HashWorker {
   async compute (task: HashTask): Promise<HashResult> {
     const child = this.#child!
     const hung = setTimeout(() => child.kill('SIGKILL'), HUNG_AFTER_MS)
-    try {
-      const answer = await new Promise<Answer | undefined>(resolve => {
-        child.once('message', resolve as (answer: unknown) => void)
-        child.once('exit', () => resolve(undefined))
-        child.send(task, () => {})                // when it cannot be sent, the exit follows
-      })
-      if (answer === undefined) throw new AuthError('temporarily_unavailable', { cause: new Error('the hash process ended') })
-      if ('error' in answer) throw new Error(answer.error)
-      return answer.result
-    } finally {
-      clearTimeout(hung)
-      child.removeAllListeners('message')
-    }
+    const answer = await new Promise<Answer | undefined>(resolve => {
+      this.#settle = resolve
+      child.send(task, () => {})                  // when it cannot be sent, the exit follows
+    })
+    this.#settle = undefined
+    clearTimeout(hung)
+    if (answer === undefined) throw new AuthError('temporarily_unavailable', { cause: new Error('the hash process ended') })
+    if ('error' in answer) throw new Error(answer.error)
+    return answer.result
   }
 
   async close (): Promise<void> {
@@ -80,10 +77,12 @@ export class HashProcessWorker implements HashWorker {
     giveUp.throwIfAborted()
     const [command, ...options] = AT_IDLE_PRIORITY
     const child = spawn(command, [...options, process.execPath, ...NODE_FLAGS, SCRIPT], { cwd: '/', env: ENVIRONMENT, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    child.on('message', (answer: Answer) => this.#settle?.(answer))
     const exited = new Promise<string>(resolve => {
       child.once('error', err => resolve(err.message))
       child.once('exit', (code, signal) => {
         this.#child = undefined
+        this.#settle?.(undefined)
         resolve(signal ?? `exit code ${code}`)
       })
     })

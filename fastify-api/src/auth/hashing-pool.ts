@@ -100,12 +100,18 @@ export class HashingPool {
     const startedAt = performance.now()
     this.#observeWait((startedAt - since) / 1000)
     this.#startedAt.set(worker, startedAt)
-    worker.compute(task).then(result => {
-      this.#learn(performance.now() - startedAt)
-      resolve(result)
-    }, reject).finally(() => {
+    // The worker is free before its caller knows: who asks for a place right then must not be told that it is busy.
+    const finish = () => {
       this.#startedAt.delete(worker)
       this.#dispatch()
+    }
+    worker.compute(task).then(result => {
+      this.#learn(performance.now() - startedAt)
+      finish()
+      resolve(result)
+    }, (err: unknown) => {
+      finish()
+      reject(err)
     })
   }
 
