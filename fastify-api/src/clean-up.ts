@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { dropOldAuditMonths } from './db/audit.js'
 import { deleteOldRevocations } from './db/end-sessions.js'
+import { deleteFinishedMails } from './db/mails.js'
 import { deleteLeftPresence, forgetSilentProcesses } from './db/presence.js'
 import { deleteExpiredSessions } from './db/sessions.js'
 import { deleteOldObservations, deleteOldRisks } from './db/signals.js'
@@ -18,8 +19,10 @@ const KEEP_SILENT_PROCESSES_MS = 60_000
 /** Counted from when it was written, however late the event: longer than two windows of a risk rule, and than its cool-down. */
 export const KEEP_SIGNALS_MS = 3 * 3_600_000
 
+const KEEP_MAILS_MS = 30 * 24 * 3_600_000
+
 /** How many rows went; of the audit log, how many months. */
-export interface CleanedUp { sessions: number, revocations: number, tickets: number, presence: number, signals: number, auditMonths: number }
+export interface CleanedUp { sessions: number, revocations: number, tickets: number, presence: number, signals: number, mails: number, auditMonths: number }
 
 /**
  * Removes what has ended, in small batches and off the request path. Several workers at once are harmless.
@@ -50,8 +53,9 @@ export async function cleanUpOnce (pool: pg.Pool, log: Logger, keepAuditMs: numb
   const presence = await inBatches(() => deleteLeftPresence(pool, BATCH), signal)
   const observations = await inBatches(() => deleteOldObservations(pool, KEEP_SIGNALS_MS, BATCH), signal)
   const signals = observations + await inBatches(() => deleteOldRisks(pool, KEEP_SIGNALS_MS, BATCH), signal)
+  const mails = await inBatches(() => deleteFinishedMails(pool, KEEP_MAILS_MS, BATCH), signal)
   const auditMonths = await dropOldAuditMonths(pool, keepAuditMs)
-  const cleanedUp = { sessions, revocations, tickets, presence, signals, auditMonths }
+  const cleanedUp = { sessions, revocations, tickets, presence, signals, mails, auditMonths }
   if (Object.values(cleanedUp).some(count => count > 0)) log.info(cleanedUp, 'cleaned up')
   return cleanedUp
 }

@@ -4,6 +4,9 @@ import {
 import { pino } from 'pino'
 import { startCleanUp } from './clean-up.js'
 import { createPool } from './db/pool.js'
+import { createMailMetrics } from './mail/mail-metrics.js'
+import { startMailSender } from './mail/mail-sender.js'
+import { openMailTransport } from './mail/open-mail-transport.js'
 import { WorkerConfig } from './worker-config.js'
 
 const CLOSE_WITHIN_MS = 5000
@@ -12,12 +15,22 @@ const POOL_SIZE = 4
 async function main (): Promise<void> {
   const config = loadConfig(WorkerConfig, process.env)
   const log = pino(logOptions('worker', config.LOG_LEVEL))
+  const mail = await openMailTransport(config, log)
   await checkPostgres('DATABASE_URL', config.DATABASE_URL)
   const pool = createPool('worker', config.DATABASE_URL, POOL_SIZE, log)
-  const metricsServer = await startMetricsServer({ meter: await createMeter(config.METRICS_PORT), host: config.HOST, port: config.METRICS_PORT })
+  const meter = await createMeter(config.METRICS_PORT)
+  const metricsServer = await startMetricsServer({ meter, host: config.HOST, port: config.METRICS_PORT })
   const cleanUp = startCleanUp(pool, log, config.AUDIT_RETENTION.milliseconds)
+  const mailMetrics = createMailMetrics(meter)
+  const mailSender = startMailSender({
+    pool,
+    transport: mail.transport,
+    compose: { from: mail.from, service: new URL(config.PUBLIC_URL).origin },
+    metrics: mailMetrics,
+    log
+  })
   closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
-    await cleanUp.close()
+    await Promise.all([cleanUp.close(), mailSender.close()])
     await metricsServer.close()
     await pool.end()
   })

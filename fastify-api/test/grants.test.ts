@@ -6,8 +6,10 @@ import { createDatabase } from '../../packages/auth-contract/test/fixtures/datab
 import { cleanUpOnce } from '../src/clean-up.js'
 import { auditConsumer } from '../src/consumers/audit.js'
 import { createSignalsConsumer } from '../src/consumers/signals.js'
+import { claimDueMails, countWaitingMails, markMailFailed, markMailSent } from '../src/db/mails.js'
 import { buyTicket, createKeyFiles, get, login, refresh, startApi } from './fixtures/api.js'
 import { createEvent, deliver } from './fixtures/events.js'
+import { consume, newDevice } from './fixtures/mails.js'
 
 const silent = pino({ enabled: false })
 
@@ -59,7 +61,7 @@ t.test('each role can do its work and nothing else', async t => {
     await refuses(t, 'api', [...NOBODYS_BUSINESS, 'delete from users', 'delete from sessions', 'delete from revocations', "update revocations set reason = 'x'", 'truncate sessions',
       'select from ws_tickets', 'delete from ws_tickets', "update ws_tickets set ticket_expires_at = 'infinity'", "select consume_ws_ticket('x')",
       'insert into socket_presence values (uuid_v7(), uuid_v7())', 'delete from socket_presence', 'update socket_processes set seen_at = now()', "select touch_presence(uuid_v7(), '{}', '{}')",
-      ...NOBODY_REWRITES_HISTORY, ADDS_TO_HISTORY, 'select make_audit_month(now())', "select drop_old_audit_months('400 days')", 'select from risk_observations', 'delete from risks'])
+      'select from mails', 'delete from mails', "update mails set state = 'sent'", ...NOBODY_REWRITES_HISTORY, ADDS_TO_HISTORY, 'select make_audit_month(now())', "select drop_old_audit_months('400 days')", 'select from risk_observations', 'delete from risks'])
   })
 
   t.test('worker cleans up', async t => {
@@ -75,9 +77,16 @@ t.test('each role can do its work and nothing else', async t => {
     await deliver(worker, createSignalsConsumer(await createMeter(undefined)), theft)
     t.equal(await months(), 3)
     await database.pool.query("update risk_observations set recorded_at = now() - interval '1 day'")
-    t.same(await cleanUpOnce(worker, silent, 40 * 86_400_000), { sessions: 1, revocations: 1, tickets: 1, presence: 2, signals: 1, auditMonths: 1 })
+    const { id: userId } = (await database.pool.query("update users set email = 'someone@example.test', created_at = now() - interval '1 day' returning id")).rows[0]
+    await consume(worker, [newDevice(userId), newDevice(userId)])
+    const [sent, failed] = await claimDueMails(worker, 4, 60_000)
+    await markMailSent(worker, sent!.id)
+    t.equal(await markMailFailed(worker, failed!, 'EENVELOPE 451', 0, 60_000), 'waiting')
+    t.equal(await countWaitingMails(worker), 1)
+    await database.pool.query("update mails set finished_at = now() - interval '31 days', created_at = now() - interval '31 days' where state = 'sent'")
+    t.same(await cleanUpOnce(worker, silent, 40 * 86_400_000), { sessions: 1, revocations: 1, tickets: 1, presence: 2, signals: 1, mails: 1, auditMonths: 1 })
     await refuses(t, 'worker', [
-      ...NOBODYS_BUSINESS, 'select from users', "update users set username = 'x'", 'delete from users', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'x')",
+      ...NOBODYS_BUSINESS, 'select * from users', 'select password_hash from users', "update users set username = 'x'", 'delete from users', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'x')",
       'update sessions set revoked_at = null', 'update sessions set secret_hash = secret_hash', "update sessions set expires_at = 'infinity'", 'update revocations set revoked_at = now()',
       'select confirm_generations(array[]::uuid[], array[]::int[])', "select consume_ws_ticket('x')", "select touch_presence(uuid_v7(), '{}', '{}')",
       "update ws_tickets set ticket_expires_at = 'infinity'", 'insert into socket_processes values (uuid_v7())', 'update socket_processes set seen_at = now()',
@@ -112,7 +121,7 @@ t.test('each role can do its work and nothing else', async t => {
     await database.pool.query("insert into revocations (sid, user_id, reason) values ($1, $2, 'logout')", [sid, id])
     t.equal(await heard, sid)
     await refuses(t, 'ws', [
-      ...NOBODYS_BUSINESS, 'select from users', 'select password_hash from users', 'select from sessions', 'select secret_hash from sessions', 'update sessions set generation = 0',
+      ...NOBODYS_BUSINESS, 'select from mails', 'select from users', 'select password_hash from users', 'select from sessions', 'select secret_hash from sessions', 'update sessions set generation = 0',
       ...NOBODY_REWRITES_HISTORY, ADDS_TO_HISTORY, 'select from audit_log', 'select make_audit_month(now())', "select drop_old_audit_months('400 days')", 'select from risk_observations', 'select from risks',
       'delete from revocations', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'logout')", "update revocations set reason = 'x'",
       'select from ws_tickets', 'delete from ws_tickets', "insert into ws_tickets values ('x')", 'select from socket_processes', 'insert into socket_processes values (uuid_v7())',

@@ -8,6 +8,7 @@ import { listLiveSessions } from '../db/sessions.js'
 import { findCredentials, listAccounts, type Credentials } from '../db/users.js'
 import { AdminError } from './admin-error.js'
 import { none, one, parse } from './arguments.js'
+import { MAIL_COMMANDS } from './mail-commands.js'
 import { readNewPassword } from './read-password.js'
 
 export interface AdminContext {
@@ -23,6 +24,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const EMAIL = /^[^\s@]+@[^\s@]+$/
 
 export const COMMANDS: Record<string, Command | undefined> = {
+  ...MAIL_COMMANDS,
+
   async 'user create' ({ pool, passwords, print }, args) {
     const { values, positionals } = parse(args, { email: { type: 'string' } })
     const username = one(positionals, 'USERNAME')

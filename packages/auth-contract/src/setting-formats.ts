@@ -10,12 +10,18 @@ export const NETWORK_LIST = 'network-list'
 
 /** A connection string of Redis. */
 export const REDIS_URL = 'redis-url'
+/** Where a mail server is. */
+export const SMTP_URL = 'smtp-url'
+/** One e-mail address without a name. */
+export const MAIL_ADDRESS = 'mail-address'
 
 /** The forms a setting's text can be asked to have, and how a mistake is told. */
 export const SETTING_FORMATS: Record<string, { validate: (text: string) => boolean, requirement: string }> = {
   'postgres-url': { validate: text => /^postgres(ql)?:/.test(text) && URL.canParse(text), requirement: 'must be a connection string such as postgres://user:password@host:5432/database' },
   url: { validate: text => URL.canParse(text), requirement: 'must be a URL' },
   [REDIS_URL]: { validate: isRedisUrl, requirement: 'must be a URL such as redis://user:password@host:6379 or rediss://host:6379' },
+  [SMTP_URL]: { validate: isSmtpUrl, requirement: 'must be a URL such as smtp://user:password@host:587 or smtps://host:465, with nothing after the port' },
+  [MAIL_ADDRESS]: { validate: text => /^[!#$%&'*+/=?^_`{|}~.a-z0-9-]+@[a-z0-9.-]+$/i.test(text), requirement: 'must be an e-mail address such as no-reply@example.com' },
   [DURATION]: { validate: isDuration, requirement: 'must be a duration such as 900, 20s, 15m or 7d' },
   [DURATION_OR_NEVER]: { validate: text => text === 'never' || isDuration(text), requirement: 'must be a duration such as 900, 20s, 15m or 7d' },
   [ORIGIN_LIST]: { validate: isOriginList, requirement: 'must be origins such as https://app.example.com, separated by commas, without paths' },
@@ -29,6 +35,14 @@ export function isDuration (text: string): boolean {
 
 function isRedisUrl (text: string): boolean {
   return URL.canParse(text) && ['redis:', 'rediss:'].includes(new URL(text).protocol)
+}
+
+// Nothing that would quietly mean something else: half a pair of credentials, an option, an escape that is none.
+function isSmtpUrl (text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname, username, password, pathname, search, hash } = new URL(text)
+  return ['smtp:', 'smtps:'].includes(protocol) && hostname !== '' && ['', '/'].includes(pathname) && search + hash === '' &&
+    (username === '') === (password === '') && succeeds(() => decodeURIComponent(username + password))
 }
 
 function isOriginList (text: string): boolean {

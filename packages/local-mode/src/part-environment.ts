@@ -48,7 +48,7 @@ export function partEnvironments (settings: LocalModeSettings, env: NodeJS.Proce
     PORT: String(settings.API_PORT),
     DATABASE_URL: databases.api
   }
-  const worker: NodeJS.ProcessEnv = { ...shared, ...metrics[1], DATABASE_URL: databases.worker }
+  const worker: NodeJS.ProcessEnv = { MAIL_DIR: path.join(settings.DATA_DIR, 'mail'), ...shared, ...metrics[1], DATABASE_URL: databases.worker }
   const ws: NodeJS.ProcessEnv = {
     ...accessTokenMaxAge(given['ACCESS_TOKEN_EXPIRY']),
     ...shared,

@@ -73,6 +73,14 @@ t.test('metrics: three ports in a row, because the parts share a machine', async
   t.throws(() => loadLocalModeSettings({ METRICS_PORT: '65534' }), { name: 'StartupError', message: /METRICS_PORT/ })
 })
 
+t.test('mails belong to the worker: into files beside the database until there is a server', t => {
+  const { api, worker, ws } = environmentsOf({ DATA_DIR: '/data', SMTP_URL: 'smtp://mail.example.test', MAIL_FROM: 'no-reply@example.test' })
+  t.match(worker, { MAIL_DIR: '/data/mail', SMTP_URL: 'smtp://mail.example.test', MAIL_FROM: 'no-reply@example.test', PUBLIC_URL: 'http://localhost:3000' })
+  for (const env of [api, ws]) for (const name of ['MAIL_DIR', 'SMTP_URL', 'MAIL_FROM']) t.notOk(name in env, name)
+  t.equal(environmentsOf({ MAIL_DIR: '/mails' }).worker['MAIL_DIR'], '/mails')
+  t.end()
+})
+
 t.test('the worker has no use for Redis and gets no password of it', async t => {
   const { api, worker, ws } = environmentsOf({ REDIS_URL: 'redis://:secret@db:6379' })
   for (const env of [api, ws]) t.equal(env['REDIS_URL'], 'redis://:secret@db:6379')
