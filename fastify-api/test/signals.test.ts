@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { whyNoEvent, type AuthEvent, type CloudEvent } from '@fastify-uws-auth/auth-contract'
+import type { AuthEvent, CloudEvent } from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
 import t from 'tap'
 import { PrometheusMeter } from '../../packages/auth-contract/src/prometheus-meter.js'
@@ -46,9 +46,9 @@ t.test('signals', async t => {
     const [{ id, type, user_id: userId, session_id: sessionId, data, occurred_at: occurredAt }, ...others] = await risks()
     t.same(others, [])
     t.same({ type, userId, sessionId, data, occurredAt: occurredAt.toISOString() },
-      { type: 'risk.detected', userId: null, sessionId: null, data: { rule: ACCOUNTS.name, count: ACCOUNTS.threshold, ip: '192.0.2.1' }, occurredAt: at(0) })
+      { type: 'risk.detected', userId: null, sessionId: null, data: { rule: ACCOUNTS.name, count: ACCOUNTS.threshold, ip: '192.0.2.1', sessionId: null }, occurredAt: at(0) })
     t.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
-    t.equal(whyNoEvent(createEvent('risk.detected', { ...data, sessionId })), undefined)
+    t.doesNotThrow(() => createEvent('risk.detected', data), 'fits the schema of the event')
     t.equal(await counted(ACCOUNTS.name), before + 1)
   })
 
@@ -69,7 +69,7 @@ t.test('signals', async t => {
     }
     t.same(await risks(), [], 'one source that tries again counts once')
     await handOver(failure('203.0.113.99', known, { subject, time: at(SOURCES.threshold * 10) }))
-    t.same((await risks()).map(({ user_id: user, data }) => ({ user, data })), [{ user: subject, data: { rule: SOURCES.name, count: SOURCES.threshold, ip: '203.0.113.99' } }])
+    t.same((await risks()).map(({ user_id: user, data }) => ({ user, data })), [{ user: subject, data: { rule: SOURCES.name, count: SOURCES.threshold, ip: '203.0.113.99', sessionId: null } }])
     await handOver(...Array.from({ length: SOURCES.threshold }, (_, i) => failure(`203.0.113.${i}`, unknown)))
     t.same((await risks()).map(({ user_id: user }) => user), [subject, null])
   })
@@ -81,8 +81,8 @@ t.test('signals', async t => {
     await handOver({ ...elsewhere, id: randomUUID(), time: at(1) } as AuthEvent, createEvent('session.theft', { sessionId, ip: null }, { subject, time: at(2) }))
     await handOver(createEvent('session.revoked', { sessionId, reason: 'logout' }), createEvent('login.succeeded', { sessionId, ip: '192.0.2.1', userAgent: null, deviceId: null, newDevice: false, amr: ['pwd'] }))
     t.same((await risks()).map(({ user_id: user, session_id: session, data }) => ({ user, session, data })), [
-      { user: subject, session: sessionId, data: { rule: 'refreshed_elsewhere', count: 1, ip: '192.0.2.1' } },
-      { user: subject, session: sessionId, data: { rule: 'refresh_token_theft', count: 1, ip: null } }
+      { user: subject, session: sessionId, data: { rule: 'refreshed_elsewhere', count: 1, ip: '192.0.2.1', sessionId } },
+      { user: subject, session: sessionId, data: { rule: 'refresh_token_theft', count: 1, ip: null, sessionId } }
     ])
   })
 

@@ -46,7 +46,8 @@ function toRisks (windows: readonly RiskWindow[], sightings: readonly Sighting[]
 }
 
 function toRisk ({ rule, group, end, count }: RiskWindow, { groupBy, event }: Sighting): RaisedRisk {
-  const { ip = null, sessionId }: EventMembers = event.data
+  const { ip = null, sessionId: sessionOfEvent = null }: EventMembers = event.data
+  const sessionId = groupBy === 'session' ? sessionOfEvent : null
   return {
     rule,
     group,
@@ -55,9 +56,9 @@ function toRisk ({ rule, group, end, count }: RiskWindow, { groupBy, event }: Si
     occurredAt: event.time,
     // What comes from one network concerns nobody in particular.
     userId: groupBy === 'network' ? undefined : event.subject,
-    sessionId: groupBy === 'session' ? sessionId ?? undefined : undefined,
+    sessionId,
     requestId: event.requestid,
-    data: { rule, count, ip }
+    data: { rule, count, ip, sessionId }
   }
 }
 

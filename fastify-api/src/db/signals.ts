@@ -24,9 +24,10 @@ export interface RaisedRisk extends RiskGroup {
   /** RFC 3339. */
   occurredAt: string
   userId: string | undefined
-  sessionId: string | undefined
+  sessionId: string | null
   requestId: string | undefined
-  data: Omit<EventData<'risk.detected'>, 'sessionId'>
+  /** With `sessionId`, which the type has also when there is none. */
+  data: EventData<'risk.detected'>
 }
 
 /**
