@@ -7,6 +7,7 @@ begin
     grant select, insert on revocations to api;
     grant insert on ws_tickets, outbox to api;
     grant select, insert on signing_keys to api;
+    grant select, insert, update, delete on devices, guess_ceilings to api;
     grant select on socket_processes, socket_presence to api;
     grant select on audit_log to api;
     grant execute on function confirm_generations (uuid[], integer[]) to api;
@@ -15,6 +16,7 @@ begin
     grant select, delete on sessions, revocations, ws_tickets, socket_processes, socket_presence to worker;
     grant select, insert, update, delete on mails to worker;
     grant select (id, username, email, created_at) on users to worker;
+    grant select, delete on devices to worker;
     grant insert on audit_log to worker;
     grant execute on function make_audit_month (timestamptz), drop_old_audit_months (interval) to worker;
     grant select, insert, delete on risk_observations, risks to worker;

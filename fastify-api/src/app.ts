@@ -9,6 +9,7 @@ import type { AccessTokenSigner } from './auth/access-token-signer.js'
 import type { PasswordHasher } from './auth/passwords.js'
 import type { PepperFile } from './auth/peppers.js'
 import type { ApiConfig } from './config.js'
+import { createDeviceCookie } from './device-cookie.js'
 import { createLimitKeys } from './limits/limit-key.js'
 import type { LimitCounters } from './limits/limit-counters.js'
 import type { ApiMetrics } from './metrics.js'
@@ -24,6 +25,7 @@ import securityHeaders from './plugins/security-headers.js'
 import { answerBadUrl, answerClientError } from './plugins/unreadable-requests.js'
 import { createRefreshCookie } from './refresh-cookie.js'
 import { demoPageRoute } from './routes/demo-page.js'
+import { devicesRoutes } from './routes/devices.js'
 import { healthRoutes } from './routes/health.js'
 import { historyRoute } from './routes/history.js'
 import { jwksRoute } from './routes/jwks.js'
@@ -99,10 +101,11 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
   const cookie = createRefreshCookie(config.PUBLIC_URL)
   const idleLifetimeMs = config.REFRESH_TOKEN_EXPIRY.milliseconds
   await app.register(async api => {
-    await api.register(loginRoute, { signInContext: { pool, passwords, peppers, passwordPeppers: resources.passwordPeppers, announcer, maxAgeMs: config.SESSION_MAX_AGE.milliseconds, idleLifetimeMs }, cookie, signAccessToken, metrics })
+    await api.register(loginRoute, { signInContext: { pool, passwords, peppers, passwordPeppers: resources.passwordPeppers, announcer, maxAgeMs: config.SESSION_MAX_AGE.milliseconds, idleLifetimeMs }, cookie, deviceCookie: createDeviceCookie(config.PUBLIC_URL), signAccessToken, metrics })
     await api.register(refreshRoute, { sharedRefreshContext: { refreshContext: { pool, peppers, replayWindowMs: config.REFRESH_REPLAY_WINDOW.milliseconds, idleLifetimeMs }, signAccessToken, announcer }, cookie, metrics })
     await api.register(logoutRoute, { signOutContext: { pool, peppers, announcer }, cookie })
     await api.register(sessionsRoutes, { sessionsContext: { pool, announcer } })
+    await api.register(devicesRoutes, { devicesContext: { pool, announcer } })
     await api.register(reauthenticateRoute, { reauthenticateContext: { pool, passwords, passwordPeppers: resources.passwordPeppers } })
     await api.register(wsTicketRoute, { wsTicketsContext: { pool } })
     await api.register(protectedRoute)

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import { DEVICE_LIFETIME_SECONDS } from './auth/devices.js'
 import { dropOldAuditMonths } from './db/audit.js'
+import { deleteUnusedDevices } from './db/devices.js'
 import { deleteOldRevocations } from './db/end-sessions.js'
 import { deleteFinishedMails } from './db/mails.js'
 import { deleteLeftPresence, forgetSilentProcesses } from './db/presence.js'
@@ -22,7 +24,7 @@ export const KEEP_SIGNALS_MS = 3 * 3_600_000
 const KEEP_MAILS_MS = 30 * 24 * 3_600_000
 
 /** How many rows went; of the audit log, how many months. */
-export interface CleanedUp { sessions: number, revocations: number, tickets: number, presence: number, signals: number, mails: number, auditMonths: number }
+export interface CleanedUp { sessions: number, revocations: number, tickets: number, presence: number, devices: number, signals: number, mails: number, auditMonths: number }
 
 /**
  * Removes what has ended, in small batches and off the request path. Several workers at once are harmless.
@@ -51,11 +53,12 @@ export async function cleanUpOnce (pool: pg.Pool, log: Logger, keepAuditMs: numb
   const tickets = await inBatches(() => deleteExpiredWsTickets(pool, BATCH), signal)
   await forgetSilentProcesses(pool, KEEP_SILENT_PROCESSES_MS)
   const presence = await inBatches(() => deleteLeftPresence(pool, BATCH), signal)
+  const devices = await inBatches(() => deleteUnusedDevices(pool, DEVICE_LIFETIME_SECONDS, BATCH), signal)
   const observations = await inBatches(() => deleteOldObservations(pool, KEEP_SIGNALS_MS, BATCH), signal)
   const signals = observations + await inBatches(() => deleteOldRisks(pool, KEEP_SIGNALS_MS, BATCH), signal)
   const mails = await inBatches(() => deleteFinishedMails(pool, KEEP_MAILS_MS, BATCH), signal)
   const auditMonths = await dropOldAuditMonths(pool, keepAuditMs)
-  const cleanedUp = { sessions, revocations, tickets, presence, signals, mails, auditMonths }
+  const cleanedUp = { sessions, revocations, tickets, presence, devices, signals, mails, auditMonths }
   if (Object.values(cleanedUp).some(count => count > 0)) log.info(cleanedUp, 'cleaned up')
   return cleanedUp
 }

@@ -8,7 +8,7 @@ import { until } from '../../packages/auth-contract/test/fixtures/until.js'
 import { cleanUpOnce, startCleanUp } from '../src/clean-up.js'
 
 const silent = pino({ enabled: false })
-const NOTHING = { sessions: 0, revocations: 0, tickets: 0, presence: 0, signals: 0, mails: 0, auditMonths: 0 }
+const NOTHING = { sessions: 0, revocations: 0, tickets: 0, presence: 0, devices: 0, signals: 0, mails: 0, auditMonths: 0 }
 const KEEP_AUDIT_MS = 400 * 86_400_000
 
 t.test('clean-up deletes what has ended for good and leaves the rest', async t => {

@@ -54,6 +54,11 @@ t.test('each role can do its work and nothing else', async t => {
     t.equal((await get(app, '/api/sessions', session.accessToken)).statusCode, 200)
     t.equal((await get(app, '/api/me/history', session.accessToken)).statusCode, 200)
     t.equal((await buyTicket(app, session.accessToken)).statusCode, 200)
+    const guess = await app.inject({ method: 'POST', url: '/api/login', payload: { username: 'testuser', password: 'wrong' } })
+    t.equal(guess.statusCode, 401)
+    t.equal((await database.pool.query('select from guess_ceilings')).rowCount, 1)
+    t.equal((await get(app, '/api/devices', session.accessToken)).json().devices.length, 1)
+    t.equal((await app.inject({ method: 'DELETE', url: `/api/devices/${session.sessionId}`, headers: { authorization: `Bearer ${session.accessToken}` } })).statusCode, 404)
     t.equal((await app.inject({ method: 'DELETE', url: '/api/sessions', headers: { authorization: `Bearer ${session.accessToken}` } })).statusCode, 204)
     t.equal((await app.inject({ method: 'POST', url: '/api/reauthenticate', headers: { authorization: `Bearer ${session.accessToken}` }, payload: { password: 'password123' } })).statusCode, 204)
     t.equal((await app.inject({ method: 'POST', url: '/api/logout', headers: { authorization: `Bearer ${session.accessToken}` }, payload: { everywhere: true } })).statusCode, 204)
@@ -68,6 +73,8 @@ t.test('each role can do its work and nothing else', async t => {
     await database.pool.query("update sessions set expires_at = now() - interval '1 second'")
     await database.pool.query("update revocations set revoked_at = now() - interval '25 hours'")
     await database.pool.query("update ws_tickets set ticket_expires_at = now() - interval '1 second'")
+    await database.pool.query("update devices set last_used_at = now() - interval '401 days'")
+    await database.pool.query('insert into guess_ceilings (user_id, device_id, failures) select user_id, id, 1 from devices')
     await database.pool.query("select touch_presence(uuid_v7(), array[uuid_v7(), uuid_v7()], '{}')")
     await database.pool.query("update socket_processes set seen_at = now() - interval '61 seconds'")
     const worker = poolOf(t, 'worker')
@@ -84,13 +91,14 @@ t.test('each role can do its work and nothing else', async t => {
     t.equal(await markMailFailed(worker, failed!, 'EENVELOPE 451', 0, 60_000), 'waiting')
     t.equal(await countWaitingMails(worker), 1)
     await database.pool.query("update mails set finished_at = now() - interval '31 days', created_at = now() - interval '31 days' where state = 'sent'")
-    t.same(await cleanUpOnce(worker, silent, 40 * 86_400_000), { sessions: 1, revocations: 1, tickets: 1, presence: 2, signals: 1, mails: 1, auditMonths: 1 })
+    t.same(await cleanUpOnce(worker, silent, 40 * 86_400_000), { sessions: 1, revocations: 1, tickets: 1, presence: 2, devices: 1, signals: 1, mails: 1, auditMonths: 1 })
     await refuses(t, 'worker', [
       ...NOBODYS_BUSINESS, 'select * from users', 'select password_hash from users', "update users set username = 'x'", 'delete from users', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'x')",
       'update sessions set revoked_at = null', 'update sessions set secret_hash = secret_hash', "update sessions set expires_at = 'infinity'", 'update revocations set revoked_at = now()',
       'select confirm_generations(array[]::uuid[], array[]::int[])', "select consume_ws_ticket('x')", "select touch_presence(uuid_v7(), '{}', '{}')",
       "update ws_tickets set ticket_expires_at = 'infinity'", 'insert into socket_processes values (uuid_v7())', 'update socket_processes set seen_at = now()',
       'insert into socket_presence values (uuid_v7(), uuid_v7())', 'update socket_presence set session_id = uuid_v7()',
+      'update devices set secret_hash = secret_hash', 'insert into devices (user_id, secret_hash) values (uuid_v7(), uuid_send(uuid_v7()))', 'select from guess_ceilings', 'delete from guess_ceilings',
       ...NOBODY_REWRITES_HISTORY, 'select from audit_log', 'update risks set minute = 0', "update risk_observations set recorded_at = 'infinity'", "update outbox set data = '{}'"
     ])
   })
@@ -125,7 +133,8 @@ t.test('each role can do its work and nothing else', async t => {
       ...NOBODY_REWRITES_HISTORY, ADDS_TO_HISTORY, 'select from audit_log', 'select make_audit_month(now())', "select drop_old_audit_months('400 days')", 'select from risk_observations', 'select from risks',
       'delete from revocations', "insert into revocations (sid, user_id, reason) values (uuid_v7(), uuid_v7(), 'logout')", "update revocations set reason = 'x'",
       'select from ws_tickets', 'delete from ws_tickets', "insert into ws_tickets values ('x')", 'select from socket_processes', 'insert into socket_processes values (uuid_v7())',
-      'select from socket_presence', 'insert into socket_presence values (uuid_v7(), uuid_v7())', 'delete from socket_presence', 'delete from socket_processes'
+      'select from socket_presence', 'insert into socket_presence values (uuid_v7(), uuid_v7())', 'delete from socket_presence', 'delete from socket_processes',
+      'select from devices', 'delete from devices', 'select from guess_ceilings', 'update guess_ceilings set failures = 0'
     ])
   })
 

@@ -79,6 +79,8 @@ t.test('answers of every kind', async t => {
       ['/api/me/history', 'GET, HEAD', ['POST', 'PUT', 'PATCH', 'DELETE']],
       ['/api/sessions', 'DELETE, GET, HEAD', ['POST', 'PUT', 'PATCH']],
       ['/api/sessions/x', 'DELETE', ['GET', 'HEAD', 'POST', 'PUT', 'PATCH']],
+      ['/api/devices', 'GET, HEAD', ['POST', 'PUT', 'PATCH', 'DELETE']],
+      ['/api/devices/x', 'DELETE', ['GET', 'HEAD', 'POST', 'PUT', 'PATCH']],
       ['/api/reauthenticate', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],
       ['/api/ws-ticket', 'POST', ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']],
       ['/api/health', 'GET, HEAD', ['POST', 'PUT', 'PATCH', 'DELETE']]

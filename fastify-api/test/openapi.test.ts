@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { DEMO_ACCOUNT } from '../src/auth/accounts.js'
-import { login, startApi } from './fixtures/api.js'
+import { get, login, startApi } from './fixtures/api.js'
 
 interface Operation { responses: Record<string, { description: string, content?: Record<string, { schema: object }> }>, requestBody?: { content: Record<string, { schema: object }> }, security?: object[] }
 
@@ -29,8 +29,8 @@ t.test('the OpenAPI document', async t => {
   t.test('has every route of the contract and nothing else', async t => {
     const routes = Object.entries<object>(document.paths).flatMap(([path, methods]) => Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`))
     t.same(routes.sort(), [
-      'DELETE /api/sessions', 'DELETE /api/sessions/{id}',
-      'GET /.well-known/jwks.json', 'GET /api/.well-known/jwks.json', 'GET /api/health', 'GET /api/me', 'GET /api/me/history', 'GET /api/protected', 'GET /api/ready', 'GET /api/sessions',
+      'DELETE /api/devices/{id}', 'DELETE /api/sessions', 'DELETE /api/sessions/{id}',
+      'GET /.well-known/jwks.json', 'GET /api/.well-known/jwks.json', 'GET /api/devices', 'GET /api/health', 'GET /api/me', 'GET /api/me/history', 'GET /api/protected', 'GET /api/ready', 'GET /api/sessions',
       'POST /api/login', 'POST /api/logout', 'POST /api/reauthenticate', 'POST /api/refresh', 'POST /api/ws-ticket'
     ])
   })
@@ -38,6 +38,7 @@ t.test('the OpenAPI document', async t => {
   t.test('describes what each route really answers', async t => {
     const { sessionId: another } = await login(app)
     const { accessToken, refreshToken } = await login(app)
+    const device = (await get(app, '/api/sessions', accessToken)).json().sessions.find(({ id }: { id: string }) => id === another).device
     const bearer = { authorization: `Bearer ${accessToken}` }
     const cookie = { cookie: `refreshToken=${refreshToken}` }
     const evil = { origin: 'https://evil.test' }
@@ -51,6 +52,9 @@ t.test('the OpenAPI document', async t => {
       ['GET', '/api/sessions', 200, { headers: bearer }], ['GET', '/api/sessions', 401],
       ['DELETE', '/api/sessions/{id}', 204, { headers: bearer }], ['DELETE', '/api/sessions/{id}', 404, { headers: bearer }], ['DELETE', '/api/sessions/{id}', 400, { headers: bearer, payload: { x: 1 } }], ['DELETE', '/api/sessions/{id}', 401],
       ['DELETE', '/api/sessions/{id}', 413, large], ['DELETE', '/api/sessions/{id}', 415, text],
+      ['GET', '/api/devices', 200, { headers: bearer }], ['GET', '/api/devices', 401],
+      ['DELETE', '/api/devices/{id}', 204, { headers: bearer }], ['DELETE', '/api/devices/{id}', 404, { headers: bearer }], ['DELETE', '/api/devices/{id}', 400, { headers: bearer, payload: { x: 1 } }], ['DELETE', '/api/devices/{id}', 401],
+      ['DELETE', '/api/devices/{id}', 413, large], ['DELETE', '/api/devices/{id}', 415, text],
       ['DELETE', '/api/sessions', 204, { headers: bearer }], ['DELETE', '/api/sessions', 400, { headers: bearer, payload: { x: 1 } }], ['DELETE', '/api/sessions', 401],
       ['DELETE', '/api/sessions', 413, large], ['DELETE', '/api/sessions', 415, text],
       ['POST', '/api/reauthenticate', 204, { headers: bearer, payload: { password: DEMO_ACCOUNT.password } }], ['POST', '/api/reauthenticate', 400, { headers: bearer }],
@@ -65,7 +69,7 @@ t.test('the OpenAPI document', async t => {
       ['POST', '/api/logout', 413, large], ['POST', '/api/logout', 415, text], ['POST', '/api/logout', 204, { headers: cookie }]
     ]
     for (const [method, path, status, options] of requests) {
-      const response = await app.inject({ method, url: path.replace('{id}', another), ...options })
+      const response = await app.inject({ method, url: path.replace('{id}', path.includes('devices') ? device : another), ...options })
       t.equal(response.statusCode, status, `${method} ${path}`)
       const documented = operationOf(method, path).responses[status]
       t.ok(documented, `${method} ${path} documents ${status}`)
@@ -82,7 +86,7 @@ t.test('the OpenAPI document', async t => {
     for (const [path, methods] of Object.entries<Record<string, Operation>>(document.paths)) {
       for (const operation of Object.values(methods)) {
         t.equal('429' in operation.responses, !/health|ready/.test(path), path)
-        t.equal(operation.security !== undefined, /me$|history$|protected$|sessions|reauthenticate$|ws-ticket$/.test(path), path)
+        t.equal(operation.security !== undefined, /me$|history$|protected$|sessions|devices|reauthenticate$|ws-ticket$/.test(path), path)
       }
     }
   })

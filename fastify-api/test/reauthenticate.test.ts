@@ -93,7 +93,7 @@ t.test('confirming the password of a signed-in user', async t => {
           }
         }
       }, { userId, sessionId, password: credentials.password, origin: TEST_ORIGIN })
-      t.equal(outcome, 'session_ended', end)
+      t.equal(outcome.kind, 'session_ended', end)
       t.same((await timesOf(sessionId)).authenticatedAt, authenticatedAt)
     }
     // As a process answers that has not heard of the end yet.
@@ -119,7 +119,7 @@ t.test('confirming the password of a signed-in user', async t => {
           }
         }
       }, { userId, sessionId, password: credentials.password, origin: TEST_ORIGIN })
-      t.equal(outcome, 'session_ended')
+      t.equal(outcome.kind, 'session_ended')
     }
   })
 

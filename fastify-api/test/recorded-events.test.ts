@@ -33,7 +33,7 @@ t.test('each action records what has happened, under the id of its request', asy
       userId: registered!.userId,
       sessionId: first.sessionId,
       requestId: requestIdOf(first.response),
-      data: { ip: '127.0.0.1', userAgent: 'Lovelace/1.0', deviceId: null, newDevice: false, amr: ['pwd'] }
+      data: { ip: '127.0.0.1', userAgent: 'Lovelace/1.0', deviceId: (await pool.query('select id from devices')).rows[0].id, newDevice: true, amr: ['pwd'] }
     }])
     const second = await login(app, credentials, { cookie: `refreshToken=${first.refreshToken}` })
     const events = await takeEvents(pool)

@@ -3,7 +3,7 @@ import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { createOtherUser, get, login, refresh, refreshCookieOf, startApi, type SignedIn } from './fixtures/api.js'
 
-interface Listed { id: string, current: boolean, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string | null, ip: string | null, online: boolean }
+interface Listed { id: string, current: boolean, createdAt: string, lastUsedAt: string, expiresAt: string, userAgent: string | null, ip: string | null, device: string | null, online: boolean }
 
 t.test('the sessions of a user', async t => {
   const api = await startApi(t)
@@ -31,7 +31,7 @@ t.test('the sessions of a user', async t => {
       { id: second.sessionId, current: false, userAgent: 'curl/8', ip: '127.0.0.1', expiresAt: second.response.json().session.expiresAt },
       { id: first.sessionId, current: true, userAgent: 'lightMyRequest', ip: '127.0.0.1', createdAt: first.response.json().session.createdAt }
     ])
-    t.strictSame(Object.keys(sessions[0]).sort(), ['createdAt', 'current', 'expiresAt', 'id', 'ip', 'lastUsedAt', 'online', 'userAgent'])
+    t.strictSame(Object.keys(sessions[0]).sort(), ['createdAt', 'current', 'device', 'expiresAt', 'id', 'ip', 'lastUsedAt', 'online', 'userAgent'])
     t.same((await list(second)).map(({ current }) => current), [true, false])
   })
 

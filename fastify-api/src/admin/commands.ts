@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { changePassword, createAccount, disableAccount, enableAccount } from '../auth/accounts.js'
+import { unlockAccount } from '../auth/guess-ceiling.js'
 import { canonicalIdentifier } from '../auth/identifier.js'
 import { rejectPassword } from '../auth/password-policy.js'
 import type { PasswordHasher } from '../auth/passwords.js'
@@ -41,8 +42,9 @@ export const COMMANDS: Record<string, Command | undefined> = {
   async 'user list' ({ pool, print }, args) {
     none(parse(args).positionals)
     const accounts = await listAccounts(pool)
-    for (const { id, username, email, createdAt, disabledAt } of accounts) {
-      print([id, username, email ?? '-', createdAt.toISOString(), disabledAt ? `disabled ${disabledAt.toISOString()}` : 'enabled'].join('\t'))
+    for (const { id, username, email, createdAt, disabledAt, locked } of accounts) {
+      const state = [disabledAt ? `disabled ${disabledAt.toISOString()}` : 'enabled', ...locked ? ['locked'] : []].join(', ')
+      print([id, username, email ?? '-', createdAt.toISOString(), state].join('\t'))
     }
     print(`${accounts.length} account${accounts.length === 1 ? '' : 's'}`)
   },
@@ -62,6 +64,12 @@ export const COMMANDS: Record<string, Command | undefined> = {
     const user = await find(pool, args)
     await enableAccount(pool, user.id)
     print(`Enabled ${user.username}.`)
+  },
+
+  async 'user unlock' ({ pool, print }, args) {
+    const user = await find(pool, args)
+    const closed = await unlockAccount(pool, user.id)
+    print(closed > 0 ? `Unlocked ${user.username}.` : `${user.username} was not locked; its count of wrong passwords begins anew.`)
   },
 
   async 'session list' ({ pool, print }, args) {

@@ -6,6 +6,7 @@ export const USAGE = `Usage: npm run admin -- COMMAND
   user set-password USERNAME               asks for the password; every session ends
   user disable USERNAME                    every session ends
   user enable USERNAME
+  user unlock USERNAME                     after too many wrong passwords
   session list USERNAME
   session end SESSION_ID
   session end --all USERNAME

@@ -1,6 +1,8 @@
 import type pg from 'pg'
+import { deleteDevicesOfUser } from '../db/devices.js'
 import { endAllSessions } from '../db/end-sessions.js'
 import { recordEvent } from '../db/events.js'
+import { forgetAllGuesses } from '../db/guess-ceilings.js'
 import { inTransaction } from '../db/queryable.js'
 import { createUser, findCredentials, setDisabled, setPassword } from '../db/users.js'
 import { canonicalIdentifier, isUsername } from './identifier.js'
@@ -38,12 +40,18 @@ export async function disableAccount (pool: pg.Pool, userId: string): Promise<nu
   })
 }
 
-/** Replaces a password as an administrator and ends every session. @returns how many sessions ended, undefined for no such user */
+/**
+ * Replaces a password as an administrator, ends every session, forgets every device and opens what wrong passwords
+ * have closed (NIST SP 800-63B-4, section 3.2.2).
+ * @returns how many sessions ended, undefined for no such user
+ */
 export async function changePassword (pool: pg.Pool, passwords: PasswordHasher, userId: string, password: string): Promise<number | undefined> {
   const hashed = await passwords.hash(password)       // slow, so before the transaction
   return await inTransaction(pool, async db => {
     if (!await setPassword(db, userId, hashed)) return undefined
     await recordEvent(db, { type: 'password.changed', userId, data: { by: 'admin' } })
+    await deleteDevicesOfUser(db, userId)
+    await forgetAllGuesses(db, userId)
     return (await endAllSessions(db, userId, 'password_changed')).length
   })
 }

@@ -1,8 +1,12 @@
+import type { EventData } from '@fastify-uws-auth/auth-contract'
 import type pg from 'pg'
+import { findDeviceOfSession } from '../db/devices.js'
 import { recordEvent } from '../db/events.js'
+import { forgetGuesses } from '../db/guess-ceilings.js'
 import { markAuthenticated } from '../db/sessions.js'
 import { findCredentialsById } from '../db/users.js'
 import type { RequestOrigin } from '../request-origin.js'
+import { beginGuess, failGuess, giveBackGuess } from './guess-ceiling.js'
 import { hashIdentifier } from './identifier-hash.js'
 import type { PasswordHasher } from './passwords.js'
 import type { PepperFile } from './peppers.js'
@@ -11,26 +15,40 @@ export interface ReauthenticateContext { pool: pg.Pool, passwords: PasswordHashe
 
 export interface ReauthenticateRequest { userId: string, sessionId: string, password: string, origin: RequestOrigin }
 
-export type ReauthenticateOutcome = 'reauthenticated' | 'unknown_user' | 'wrong_password' | 'disabled' | 'session_ended'
+export type ReauthenticateOutcome =
+  | { kind: 'reauthenticated' | 'session_ended' }
+  | { kind: 'refused', reason: EventData<'login.failed'>['reason'], locked: boolean }
 
 /**
  * Checks the password of a signed-in user once more. From then on access tokens of the session carry the new
- * `auth_time`, beginning with the next refresh. A wrong password is told like one at sign-in.
+ * `auth_time`, beginning with the next refresh. A wrong password is told and counted like one at sign-in from the
+ * session's device; `locked` says that it was the last one to be evaluated.
  * @throws {AuthError} `overloaded` before any hashing
  */
 export async function reauthenticate (context: ReauthenticateContext, request: ReauthenticateRequest): Promise<ReauthenticateOutcome> {
   const { pool, passwords, passwordPeppers } = context
+  const { ip, userAgent, requestId } = request.origin
   const user = await findCredentialsById(pool, request.userId)
-  const matches = await passwords.matches(request.password, user)
-  if (user === undefined) return 'unknown_user'
-  if (!matches) {
-    const { ip, userAgent, requestId } = request.origin
+  const deviceId = await findDeviceOfSession(pool, request.userId, request.sessionId) ?? null
+  const guess = await beginGuess(pool, user?.id, deviceId)
+  const matches = await passwords.matches(request.password, user).catch(async err => {
+    await giveBackGuess(pool, guess)
+    throw err
+  })
+  if (user === undefined) return { kind: 'refused', reason: 'unknown_user', locked: false }
+  if (guess.kind !== 'open' || !matches) {
+    const reason = guess.kind === 'open' ? 'wrong_password' : 'locked'
+    const locked = await failGuess(pool, guess, requestId)
     await recordEvent(pool, {
-      type: 'login.failed', userId: user.id, requestId, data: { reason: 'wrong_password', ip, userAgent, deviceId: null, account: hashIdentifier(passwordPeppers, user.username) }
+      type: 'login.failed', userId: user.id, requestId, data: { reason, ip, userAgent, deviceId, account: hashIdentifier(passwordPeppers, user.username) }
     })
-    return 'wrong_password'
+    return { kind: 'refused', reason, locked }
   }
-  if (user.disabled) return 'disabled'
+  if (user.disabled) {
+    await giveBackGuess(pool, guess)
+    return { kind: 'refused', reason: 'disabled', locked: false }
+  }
+  await forgetGuesses(pool, user.id, guess.counted.deviceId)
   // A ban or a new password since we looked has ended the session in the same transaction.
-  return await markAuthenticated(pool, user.id, request.sessionId) ? 'reauthenticated' : 'session_ended'
+  return { kind: await markAuthenticated(pool, user.id, request.sessionId) ? 'reauthenticated' : 'session_ended' }
 }

@@ -4,6 +4,8 @@ import { createSession, type CreatedSession } from '../db/create-session.js'
 import { recordEvent } from '../db/events.js'
 import { findCredentials, upgradePasswordHash } from '../db/users.js'
 import type { RequestOrigin } from '../request-origin.js'
+import { hashDeviceSecret, newDeviceSecret, recogniseDevice } from './devices.js'
+import { beginGuess, failGuess, giveBackGuess } from './guess-ceiling.js'
 import { canonicalIdentifier, isStorableIdentifier } from './identifier.js'
 import { hashIdentifier } from './identifier-hash.js'
 import type { PasswordHasher } from './passwords.js'
@@ -27,21 +29,24 @@ export interface SignInRequest {
   origin: RequestOrigin
   /** The refresh cookie that came along; a live session behind it ends, replaced by the new one. */
   refreshToken: string | undefined
+  /** The device cookie that came along. */
+  deviceSecret: string | undefined
 }
 
 type RefusalReason = EventData<'login.failed'>['reason']
 
 export type SignInOutcome =
-  | { kind: 'signed_in', user: { id: string, username: string }, session: CreatedSession, amr: string[], refreshToken: string }
-  | { kind: 'refused', reason: RefusalReason, userId?: string | undefined }
+  | { kind: 'signed_in', user: { id: string, username: string }, session: CreatedSession, amr: string[], refreshToken: string, deviceSecret: string | undefined }
+  | { kind: 'refused', reason: RefusalReason, userId?: string | undefined, locked: boolean }
 
 const PASSWORD_ONLY = ['pwd']                       // RFC 8176
-const MAXIMUM_SESSIONS = 100
+const MAXIMUM = { sessions: 100, devices: 50 }
 
 /**
  * Signs a user in by password. Always a fresh session, never the one of a cookie that came along (fixation). It ends
  * that one, and the user's oldest where it would be the 101st. The reason of a refusal is for the log; clients get one
- * answer, after the same work.
+ * answer, after the same work. `locked` says that this failure closed the account to the device it came from.
+ * `deviceSecret` is what the device cookie shall be; undefined leaves it alone.
  * @throws {AuthError} `overloaded` before any hashing
  */
 export async function signIn (context: SignInContext, request: SignInRequest): Promise<SignInOutcome> {
@@ -49,24 +54,36 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
   const { origin } = request
   const identifier = canonicalIdentifier(request.identifier)
   const user = isStorableIdentifier(identifier) ? await findCredentials(pool, identifier) : undefined
-  // Compare even when the user is unknown, so that timing does not tell who has an account.
-  const matches = await passwords.matches(request.password, user)
-  const refuse = async (reason: RefusalReason): Promise<SignInOutcome> => {
+  const deviceHash = hashDeviceSecret(request.deviceSecret)
+  const deviceId = await recogniseDevice(pool, user?.id, deviceHash)
+  const guess = await beginGuess(pool, user?.id, deviceId)
+  const giveBack = async (err: unknown): Promise<never> => {
+    await giveBackGuess(pool, guess)
+    throw err
+  }
+  // Compare even when the user is unknown or the guess is one too many, so that timing does not tell.
+  const matches = await passwords.matches(request.password, user).catch(giveBack)
+  const refuse = async (reason: RefusalReason, locked = false): Promise<SignInOutcome> => {
     const account = hashIdentifier(context.passwordPeppers, identifier)
     await recordEvent(pool, {
-      type: 'login.failed', userId: user?.id, requestId: origin.requestId, data: { reason, ip: origin.ip, userAgent: origin.userAgent, deviceId: null, account }
+      type: 'login.failed', userId: user?.id, requestId: origin.requestId, data: { reason, ip: origin.ip, userAgent: origin.userAgent, deviceId, account }
     })
-    return { kind: 'refused', reason, userId: user?.id }
+    return { kind: 'refused', reason, userId: user?.id, locked }
   }
   if (user === undefined) return await refuse('unknown_user')
-  if (!matches) return await refuse('wrong_password')
-  if (user.disabled) return await refuse('disabled')
+  if (guess.kind !== 'open') return await refuse('locked')
+  if (!matches) return await refuse('wrong_password', await failGuess(pool, guess, origin.requestId))
+  if (user.disabled) {
+    await giveBackGuess(pool, guess)
+    return await refuse('disabled')
+  }
 
   if (passwords.isOutdated(user)) {
-    await upgradePasswordHash(pool, user.id, user.passwordHash, await passwords.hash(request.password))
+    await upgradePasswordHash(pool, user.id, user.passwordHash, await passwords.hash(request.password).catch(giveBack))
   }
 
   const secret = newFamilySecret()
+  const freshDeviceSecret = newDeviceSecret()
   const previous = request.refreshToken === undefined ? undefined : await readRefreshToken(peppers, request.refreshToken)
   const session = await createSession(pool, {
     userId: user.id,
@@ -74,10 +91,11 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
     secretHash: hashFamilySecret(secret),
     amr: PASSWORD_ONLY,
     origin,
+    device: { id: guess.counted.deviceId, secretHash: deviceHash, freshSecretHash: hashDeviceSecret(freshDeviceSecret)! },
     maxAgeMs: context.maxAgeMs,
     idleLifetimeMs: context.idleLifetimeMs,
     replaces: previous && { sessionId: previous.sessionId, secretHash: hashFamilySecret(previous.secret) },
-    maximum: MAXIMUM_SESSIONS
+    maximum: MAXIMUM
   })
   // Disabled, or another password, since we looked.
   if (session === undefined) return await refuse('disabled')
@@ -87,6 +105,7 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
     user: { id: user.id, username: user.username },
     session,
     amr: PASSWORD_ONLY,
-    refreshToken: encodeRefreshToken(peppers, { sessionId: session.id, generation: 0, secret })
+    refreshToken: encodeRefreshToken(peppers, { sessionId: session.id, generation: 0, secret }),
+    deviceSecret: { kept: request.deviceSecret, fresh: freshDeviceSecret, moved: undefined }[session.device.cookie]
   }
 }

@@ -1,7 +1,9 @@
 import type { EventData, Revocation } from '@fastify-uws-auth/auth-contract'
 import type pg from 'pg'
-import { ENDED, newsBy } from './end-sessions.js'
 import type { RequestOrigin } from '../request-origin.js'
+import { rememberDevice, type RememberedDevice, type SeenDevice } from './devices.js'
+import { ENDED, newsBy } from './end-sessions.js'
+import { forgetGuesses } from './guess-ceilings.js'
 import { inTransaction } from './queryable.js'
 import { IS_LIVING } from './sessions.js'
 
@@ -12,12 +14,13 @@ export interface NewSession {
   secretHash: Buffer
   amr: string[]
   origin: RequestOrigin
+  device: Pick<SeenDevice, 'id' | 'secretHash' | 'freshSecretHash'>
   maxAgeMs: number
   idleLifetimeMs: number
   /** Session of the cookie that came with the sign-in; it ends with reason `replaced`. */
   replaces: { sessionId: string, secretHash: Buffer } | undefined
-  /** How many living sessions the user may have, this one included. */
-  maximum: number
+  /** How many living sessions and how many devices the user may have, with these. */
+  maximum: { sessions: number, devices: number }
 }
 
 export interface CreatedSession {
@@ -25,6 +28,7 @@ export interface CreatedSession {
   createdAt: Date
   expiresAt: Date
   idleExpiresAt: Date
+  device: RememberedDevice
   /** What ended with reason `replaced` to make room. */
   ended: Revocation[]
 }
@@ -49,8 +53,8 @@ with excess as (
   update sessions s set revoked_at = clock_timestamp(), revoke_reason = 'replaced'
     from locked where s.id = locked.id and s.revoked_at is null returning s.*
 ), ${newsBy('$11')}, created as (
-  insert into sessions (user_id, secret_hash, amr, user_agent, ip, rotated_ip, expires_at, idle_expires_at)
-  values ($1, $2, $3, $4, $5, $5, now() + $6::float8 * interval '1 millisecond', now() + least($6::float8, $7::float8) * interval '1 millisecond')
+  insert into sessions (user_id, secret_hash, amr, user_agent, ip, rotated_ip, device_id, expires_at, idle_expires_at)
+  values ($1, $2, $3, $4, $5, $5, $13, now() + $6::float8 * interval '1 millisecond', now() + least($6::float8, $7::float8) * interval '1 millisecond')
   returning *
 ), signed_in as (
   insert into outbox (type, user_id, session_id, request_id, data)
@@ -61,25 +65,28 @@ select id, created_at as "createdAt", expires_at as "expiresAt", idle_expires_at
   from created`
 
 /**
- * Makes a session. One that would exceed the maximum ends the user's oldest, in the same transaction: no burst of
- * sign-ins leaves more.
+ * Makes a session, makes its device known and ends the count of wrong passwords, in one transaction. A session that
+ * would exceed the maximum ends the user's oldest: no burst of sign-ins leaves more.
  * @returns undefined when the account was disabled or its password changed since it was verified
  */
 export async function createSession (pool: pg.Pool, session: NewSession): Promise<CreatedSession | undefined> {
   return await inTransaction(pool, async db => {
     const { rowCount } = await db.query({ name: 'lock-account', text: LOCK_ACCOUNT, values: [session.userId, session.passwordChangedAt] })
     if (rowCount === 0) return undefined
-    const { ip, userAgent, requestId } = session.origin
-    const told: Omit<EventData<'login.succeeded'>, 'sessionId'> = { ip, userAgent, deviceId: null, newDevice: false, amr: session.amr }
-    const { rows } = await db.query<CreatedSession>({
+    const { userId, origin, maximum } = session
+    const { ip, userAgent, requestId } = origin
+    const device = await rememberDevice(db, { userId, origin, ...session.device }, maximum.devices)
+    await forgetGuesses(db, userId, session.device.id)
+    const told: Omit<EventData<'login.succeeded'>, 'sessionId'> = { ip, userAgent, deviceId: device.id, newDevice: device.isNew, amr: session.amr }
+    const { rows } = await db.query<Omit<CreatedSession, 'device'>>({
       name: 'create-session',
       text: CREATE,
       values: [
-        session.userId, session.secretHash, session.amr, userAgent, ip, session.maxAgeMs, session.idleLifetimeMs,
-        session.replaces?.sessionId, session.replaces?.secretHash, session.maximum,
-        requestId, JSON.stringify(told)
+        userId, session.secretHash, session.amr, userAgent, ip, session.maxAgeMs, session.idleLifetimeMs,
+        session.replaces?.sessionId, session.replaces?.secretHash, maximum.sessions,
+        requestId, JSON.stringify(told), device.id
       ]
     })
-    return rows[0]
+    return { ...rows[0]!, device }
   })
 }

@@ -50,18 +50,20 @@ export async function endSessionOfUser (db: Queryable, userId: string, sessionId
 
 /**
  * Ends every session of a user that has not ended yet.
- * @param by the request that asked for it, unless an administrator did, and the session that stays
+ * @param by the request that asked for it, unless an administrator did; the session that stays; the device whose sessions alone end
  */
-export async function endAllSessions (db: Queryable, userId: string, reason: RevocationReason, by: { requestId?: string, keep?: string } = {}): Promise<Revocation[]> {
+export async function endAllSessions (db: Queryable, userId: string, reason: RevocationReason, by: { requestId?: string, keep?: string, device?: string } = {}): Promise<Revocation[]> {
   const { rows } = await db.query<Revocation>({
     name: 'end-all-sessions',
     // Locked in one order, so that two of these at once cannot deadlock.
     text: `with locked as (
-      select id from sessions where user_id = $1 and revoked_at is null and expires_at > now() and id is distinct from $3 order by id for update
+      select id from sessions
+       where user_id = $1 and revoked_at is null and expires_at > now() and id is distinct from $3 and ($5::uuid is null or device_id = $5)
+       order by id for update
     ), ended as (
       update sessions s set revoked_at = clock_timestamp(), revoke_reason = $2
         from locked where s.id = locked.id and s.revoked_at is null returning s.*)${publishBy('$4')}`,
-    values: [userId, reason, by.keep, by.requestId]
+    values: [userId, reason, by.keep, by.requestId, by.device]
   })
   return rows
 }

@@ -11,6 +11,8 @@ export interface SessionRow {
   expiresAt: Date
   userAgent: string | null
   ip: string | null
+  /** Id; null when it has been forgotten. */
+  device: string | null
   online: boolean
 }
 
@@ -18,7 +20,7 @@ export interface SessionRow {
 export async function listLiveSessions (db: Queryable, userId: string): Promise<SessionRow[]> {
   const { rows } = await db.query<SessionRow>(
     `select id, created_at as "createdAt", date_trunc('hour', rotated_at, 'UTC') as "lastUsedAt", expires_at as "expiresAt",
-            user_agent as "userAgent", host(ip) as ip, ${IS_ONLINE} as online
+            user_agent as "userAgent", host(ip) as ip, (select d.id from devices d where d.user_id = s.user_id and d.id = s.device_id) as device, ${IS_ONLINE} as online
        from sessions s
       where user_id = $1 and ${IS_LIVING}
       order by created_at desc, id desc`, [userId])

@@ -1,3 +1,4 @@
+import { IS_CLOSED } from './guess-ceilings.js'
 import type { Queryable } from './queryable.js'
 
 export interface Credentials {
@@ -18,7 +19,11 @@ export interface Account {
   passwordChangedAt: Date
 }
 
-export interface AccountRow extends Account { disabledAt: Date | null }
+export interface AccountRow extends Account {
+  disabledAt: Date | null
+  /** True while wrong passwords have closed it to some device. */
+  locked: boolean
+}
 
 export interface NewPassword { hash: string, pepperVersion: number }
 
@@ -54,7 +59,9 @@ export async function findAccount (db: Queryable, userId: string): Promise<Accou
 }
 
 export async function listAccounts (db: Queryable): Promise<AccountRow[]> {
-  const { rows } = await db.query<AccountRow>(`select ${ACCOUNT}, disabled_at as "disabledAt" from users order by username`)
+  const { rows } = await db.query<AccountRow>(
+    `select ${ACCOUNT}, disabled_at as "disabledAt", exists (select from guess_ceilings g where g.user_id = users.id and g.${IS_CLOSED}) as locked
+       from users order by username`)
   return rows
 }
 

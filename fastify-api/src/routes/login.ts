@@ -4,6 +4,7 @@ import Type from 'typebox'
 import type { AccessTokenSigner } from '../auth/access-token-signer.js'
 import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
 import { signIn, type SignInContext } from '../auth/sign-in.js'
+import type { DeviceCookie } from '../device-cookie.js'
 import type { ApiMetrics } from '../metrics.js'
 import type { RefreshCookie } from '../refresh-cookie.js'
 import { originOf } from '../request-origin.js'
@@ -14,9 +15,9 @@ const LoginRequest = Type.Object({
   password: Type.String({ minLength: 1, maxLength: MAXIMUM_CODE_POINTS })
 }, { additionalProperties: false })
 
-export interface LoginOptions { signInContext: SignInContext, cookie: RefreshCookie, signAccessToken: AccessTokenSigner, metrics: ApiMetrics }
+export interface LoginOptions { signInContext: SignInContext, cookie: RefreshCookie, deviceCookie: DeviceCookie, signAccessToken: AccessTokenSigner, metrics: ApiMetrics }
 
-export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, { signInContext, cookie, signAccessToken, metrics }) => {
+export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, { signInContext, cookie, deviceCookie, signAccessToken, metrics }) => {
   app.post('/login', {
     schema: { summary: 'Sign in with a password', tags: ['sessions'], body: LoginRequest, response: { 200: LoginResponse, ...problems(400, 401, 403, 413, 415, 429, 503) } },
     config: app.rateLimitOf('login'),
@@ -26,20 +27,26 @@ export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, {
       identifier: request.body.username,
       password: request.body.password,
       origin: originOf(request),
-      refreshToken: cookie.read(request)
+      refreshToken: cookie.read(request),
+      deviceSecret: deviceCookie.read(request)
+    }).catch((err: unknown) => {
+      if (err instanceof AuthError && err.code === 'overloaded') metrics.loggedIn(err.code)
+      throw err
     })
     metrics.loggedIn(outcome.kind === 'refused' ? outcome.reason : outcome.kind)
     if (outcome.kind === 'refused') {
       request.log.info({ event: 'login.failed', reason: outcome.reason, userId: outcome.userId, ip: request.ip }, 'sign-in refused')
+      if (outcome.locked) request.log.warn({ event: 'account.locked', userId: outcome.userId, ip: request.ip }, 'too many wrong passwords in a row, no further one is evaluated')
       throw new AuthError('invalid_credentials')          // one answer for every refusal
     }
-    const { user, session, amr, refreshToken } = outcome
-    request.log.info({ event: 'login.succeeded', userId: user.id, sessionId: session.id, ip: request.ip, amr }, 'signed in')
+    const { user, session, amr, refreshToken, deviceSecret } = outcome
+    request.log.info({ event: 'login.succeeded', userId: user.id, sessionId: session.id, deviceId: session.device.id, newDevice: session.device.isNew, ip: request.ip, amr }, 'signed in')
     for (const { sid, sub, reason } of session.ended) request.log.info({ event: 'session.revoked', reason, sessionId: sid, userId: sub, ip: request.ip }, 'replaced by a new session')
     const access = await signAccessToken({
       userId: user.id, sessionId: session.id, generation: 0, authenticatedAt: session.createdAt, amr, sessionExpiresAt: session.expiresAt
     })
     cookie.set(reply, refreshToken, session.idleExpiresAt)
+    if (deviceSecret !== undefined) deviceCookie.set(reply, deviceSecret)
     reply.header('cache-control', 'no-store')
     return {
       ...access,

@@ -26,9 +26,12 @@ export const reauthenticateRoute: FastifyPluginAsyncTypebox<ReauthenticateOption
   }, async (request, reply) => {
     const { subject: userId, sessionId } = request.principal!
     const outcome = await reauthenticate(reauthenticateContext, { userId, sessionId, password: request.body.password, origin: originOf(request) })
-    if (outcome !== 'reauthenticated') {
-      request.log.info({ event: 'reauthentication.failed', reason: outcome, userId, sessionId, ip: request.ip }, 'reauthentication refused')
-      throw new AuthError(outcome === 'session_ended' ? 'invalid_token' : 'invalid_credentials')
+    if (outcome.kind !== 'reauthenticated') {
+      const refused = outcome.kind === 'refused'
+      request.log.info({ event: 'reauthentication.failed', reason: refused ? outcome.reason : outcome.kind, userId, sessionId, ip: request.ip }, 'reauthentication refused')
+      if (!refused) throw new AuthError('invalid_token')
+      if (outcome.locked) request.log.warn({ event: 'account.locked', userId, ip: request.ip }, 'too many wrong passwords in a row, no further one is evaluated')
+      throw new AuthError('invalid_credentials')
     }
     request.log.info({ event: 'reauthentication.succeeded', userId, sessionId, ip: request.ip }, 'reauthenticated')
     return reply.code(204).header('cache-control', 'no-store').send(null)

@@ -12,6 +12,7 @@ const SessionList = Type.Object({
     lastUsedAt: Type.String({ format: 'date-time', description: 'Last refresh or sign-in, to the hour' }),
     userAgent: Type.Union([Type.String(), Type.Null()]),
     ip: Type.Union([Type.String(), Type.Null()], { description: 'Address of the sign-in' }),
+    device: Type.Union([Type.String({ format: 'uuid' }), Type.Null()], { description: 'Id of the device, unless it has been forgotten' }),
     online: Type.Boolean({ description: 'Has an open socket; seconds late, and up to half a minute when a server died' })
   }))
 })
@@ -31,8 +32,8 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<SessionsOptions> = async 
     const sessions = await listLiveSessions(app.pool, subject)
     reply.header('cache-control', 'no-store')
     return {
-      sessions: sessions.map(({ id, createdAt, lastUsedAt, expiresAt, userAgent, ip, online }) => ({
-        id, current: id === sessionId, createdAt: createdAt.toISOString(), lastUsedAt: lastUsedAt.toISOString(), expiresAt: expiresAt.toISOString(), userAgent, ip, online
+      sessions: sessions.map(({ id, createdAt, lastUsedAt, expiresAt, userAgent, ip, device, online }) => ({
+        id, current: id === sessionId, createdAt: createdAt.toISOString(), lastUsedAt: lastUsedAt.toISOString(), expiresAt: expiresAt.toISOString(), userAgent, ip, device, online
       }))
     }
   })
