@@ -1,0 +1,91 @@
+// The clients: an open loop. A request that is late because this process is busy counts from when it was due.
+import { Agent, request } from 'node:http'
+import { PASSWORD, USERS } from './api-under-test.js'
+import type { Rates, Sample } from './load.js'
+
+const TICK_MS = 5
+const SESSIONS = 40
+const url = process.argv[2]!
+const agent = new Agent({ keepAlive: true, maxSockets: 512 })
+
+interface Client { cookie: string, accessToken: string, isBusy: boolean }
+interface Answer { status: number, body: string, cookie: string | undefined }
+
+let nextUser = 0
+const clients: Client[] = []
+while (clients.length < SESSIONS) {
+  const { status, body, cookie } = await logIn()
+  if (status === 200) clients.push({ cookie: cookie!, accessToken: JSON.parse(body).accessToken, isBusy: false })
+}
+process.on('message', async ({ rates, seconds }: { rates: Rates, seconds: number }) => process.send!(await run(rates, seconds)))
+process.on('disconnect', () => process.exit())
+process.send!('ready')
+
+async function run (rates: Rates, seconds: number): Promise<Sample> {
+  const sample: Sample = { seconds, refresh: [], protected: [], accepted: 0, refusals: [], others: 0 }
+  const sent = { refresh: 0, protected: 0, login: 0 }
+  const open = new Set<Promise<void>>()
+  const startedAt = performance.now()
+  const send = { refresh: () => refresh(), protected: () => protectedCall(), login: () => logIn() }
+  await new Promise<void>(resolve => {
+    const timer = setInterval(() => {
+      const elapsed = performance.now() - startedAt
+      if (elapsed >= seconds * 1000) {
+        clearInterval(timer)
+        return resolve()
+      }
+      for (const kind of ['refresh', 'protected', 'login'] as const) {
+        for (; sent[kind] < elapsed / 1000 * rates[kind]; sent[kind]++) {
+          const dueAt = startedAt + sent[kind] / rates[kind] * 1000
+          const one = send[kind]().then(answer => note(sample, kind, answer, performance.now() - dueAt, performance.now() - startedAt), () => { sample.others += 1 })
+          open.add(one)
+          one.finally(() => open.delete(one))
+        }
+      }
+    }, TICK_MS)
+  })
+  await Promise.all(open)
+  return sample
+}
+
+function note (sample: Sample, kind: keyof Rates, { status, body }: Answer, latency: number, answeredAt: number): void {
+  if (kind === 'login' && status === 503 && body.includes('overloaded')) sample.refusals.push(latency)
+  else if (status !== 200) sample.others += 1
+  else if (kind !== 'login') sample[kind].push(latency)
+  // What is still in the queue at the end was computed in somebody else's time.
+  else if (answeredAt <= sample.seconds * 1000) sample.accepted += 1
+}
+
+async function refresh (): Promise<Answer> {
+  const client = clients.find(({ isBusy }) => !isBusy)
+  if (client === undefined) throw new Error('every session is being refreshed')
+  client.isBusy = true
+  try {
+    const answer = await ask('POST', '/api/refresh', { cookie: client.cookie })
+    if (answer.status === 200) Object.assign(client, { cookie: answer.cookie!, accessToken: JSON.parse(answer.body).accessToken })
+    return answer
+  } finally {
+    client.isBusy = false
+    clients.push(clients.splice(clients.indexOf(client), 1)[0]!)
+  }
+}
+
+function protectedCall (): Promise<Answer> {
+  return ask('GET', '/api/protected', { authorization: `Bearer ${clients[0]!.accessToken}` })
+}
+
+function logIn (): Promise<Answer> {
+  const username = `user${nextUser++ % USERS}`
+  return ask('POST', '/api/login', { 'content-type': 'application/json' }, JSON.stringify({ username, password: PASSWORD }))
+}
+
+function ask (method: string, path: string, headers: Record<string, string>, body?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    request(`${url}${path}`, { method, agent, headers }, response => {
+      let text = ''
+      response.setEncoding('utf8').on('data', chunk => { text += chunk }).once('error', reject).once('end', () => {
+        resolve({ status: response.statusCode!, body: text, cookie: response.headers['set-cookie']?.[0]?.split(';')[0] })
+      })
+    }).once('error', reject).end(body)
+  })
+}
