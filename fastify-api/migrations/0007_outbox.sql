@@ -36,7 +36,9 @@ create table dead_letters (
   event jsonb not null,
   reason text not null,
   died_at timestamptz not null default now(),
+  replay boolean not null default false,
   primary key (event_id, consumer)
 );
 
+comment on column dead_letters.replay is 'the worker hands it to its consumer once more';
 comment on column dead_letters.consumer is 'which consumer failed; relay when the outbox held something that is no event';

@@ -20,7 +20,9 @@ begin
     grant insert on audit_log to worker;
     grant execute on function make_audit_month (timestamptz), drop_old_audit_months (interval) to worker;
     grant select, insert, delete on risk_observations, risks to worker;
-    grant insert on outbox to worker;
+    grant select, insert, delete on outbox to worker;
+    grant select, update on outbox_lanes to worker;
+    grant select, insert, update, delete on dead_letters to worker;
   end if;
   if exists (select from pg_roles where rolname = 'ws') then
     grant select on revocations to ws;

@@ -1,4 +1,4 @@
-import { DurationSetting, MAIL_ADDRESS, SharedSettings, SMTP_URL } from '@fastify-uws-auth/auth-contract'
+import { AMQP_URL, DurationSetting, MAIL_ADDRESS, SharedSettings, SMTP_URL } from '@fastify-uws-auth/auth-contract'
 import Type from 'typebox'
 
 export const WorkerConfig = Type.Object({
@@ -6,6 +6,7 @@ export const WorkerConfig = Type.Object({
   HOST: SharedSettings.HOST,
   METRICS_PORT: SharedSettings.METRICS_PORT,
   DATABASE_URL: Type.String({ format: 'postgres-url', description: 'PostgreSQL connection string of the worker role' }),
+  AMQP_URL: Type.Optional(Type.String({ format: AMQP_URL, description: 'RabbitMQ (3.10 or later) that carries events; without it the worker hands them to its own consumers. The host may be followed by /vhost' })),
   AUDIT_RETENTION: DurationSetting({ default: '400d', minimum: '30d', maximum: '3650d', description: 'A month of the audit log is deleted when it ended this long ago' }),
   SMTP_URL: Type.Optional(Type.String({ format: SMTP_URL, description: 'Mail server that sends mails; without it each mail is a file in MAIL_DIR. smtps: is TLS; with smtp: a password leaves this machine after STARTTLS only' })),
   MAIL_FROM: Type.Optional(Type.String({ format: MAIL_ADDRESS, description: 'Address that mails come from; needed with SMTP_URL unless it and PUBLIC_URL are this machine. By default no-reply@localhost' })),

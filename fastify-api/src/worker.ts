@@ -3,14 +3,23 @@ import {
 } from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
 import { startCleanUp } from './clean-up.js'
+import { auditConsumer } from './consumers/audit.js'
+import type { Consumer } from './consumers/consumer.js'
+import { createMailConsumer } from './consumers/mail.js'
+import { createSignalsConsumer } from './consumers/signals.js'
 import { createPool } from './db/pool.js'
+import { createEventMetrics } from './events/event-metrics.js'
+import { createEventTransport } from './events/create-event-transport.js'
+import { startRelay } from './events/relay.js'
+import { startReplay } from './events/replay.js'
 import { createMailMetrics } from './mail/mail-metrics.js'
 import { startMailSender } from './mail/mail-sender.js'
 import { openMailTransport } from './mail/open-mail-transport.js'
 import { WorkerConfig } from './worker-config.js'
 
 const CLOSE_WITHIN_MS = 5000
-const POOL_SIZE = 4
+/** Each consumer may have a transaction open, and the relay, the clean-up and the mails ask as well. */
+const POOL_SIZE = 8
 
 async function main (): Promise<void> {
   const config = loadConfig(WorkerConfig, process.env)
@@ -29,8 +38,18 @@ async function main (): Promise<void> {
     metrics: mailMetrics,
     log
   })
+  const consumers: Consumer[] = [
+    auditConsumer,
+    createSignalsConsumer(meter),
+    createMailConsumer(mailMetrics)
+  ]
+  const delivery = { pool, log, metrics: createEventMetrics(meter) }
+  const transport = await createEventTransport(config.AMQP_URL, delivery, consumers)
+  const relay = startRelay(delivery, transport)
+  const replay = startReplay(delivery, consumers)
   closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
-    await Promise.all([cleanUp.close(), mailSender.close()])
+    await Promise.all([cleanUp.close(), mailSender.close(), relay.close(), replay.close()])
+    await transport.close()
     await metricsServer.close()
     await pool.end()
   })

@@ -10,6 +10,8 @@ export const NETWORK_LIST = 'network-list'
 
 /** A connection string of Redis. */
 export const REDIS_URL = 'redis-url'
+/** Where RabbitMQ is. */
+export const AMQP_URL = 'amqp-url'
 /** Where a mail server is. */
 export const SMTP_URL = 'smtp-url'
 /** One e-mail address without a name. */
@@ -20,6 +22,7 @@ export const SETTING_FORMATS: Record<string, { validate: (text: string) => boole
   'postgres-url': { validate: text => /^postgres(ql)?:/.test(text) && URL.canParse(text), requirement: 'must be a connection string such as postgres://user:password@host:5432/database' },
   url: { validate: text => URL.canParse(text), requirement: 'must be a URL' },
   [REDIS_URL]: { validate: isRedisUrl, requirement: 'must be a URL such as redis://user:password@host:6379 or rediss://host:6379' },
+  [AMQP_URL]: { validate: isAmqpUrl, requirement: 'must be a URL such as amqp://user:password@host:5672/vhost or amqps://host' },
   [SMTP_URL]: { validate: isSmtpUrl, requirement: 'must be a URL such as smtp://user:password@host:587 or smtps://host:465, with nothing after the port' },
   [MAIL_ADDRESS]: { validate: text => /^[!#$%&'*+/=?^_`{|}~.a-z0-9-]+@[a-z0-9.-]+$/i.test(text), requirement: 'must be an e-mail address such as no-reply@example.com' },
   [DURATION]: { validate: isDuration, requirement: 'must be a duration such as 900, 20s, 15m or 7d' },
@@ -35,6 +38,12 @@ export function isDuration (text: string): boolean {
 
 function isRedisUrl (text: string): boolean {
   return URL.canParse(text) && ['redis:', 'rediss:'].includes(new URL(text).protocol)
+}
+
+function isAmqpUrl (text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname } = new URL(text)
+  return ['amqp:', 'amqps:'].includes(protocol) && hostname !== ''
 }
 
 // Nothing that would quietly mean something else: half a pair of credentials, an option, an escape that is none.

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { whyNoEvent, type AuthEvent } from '@fastify-uws-auth/auth-contract'
+import { buryEvent } from '../db/dead-letters.js'
+import { claimLane, readLane, readOutboxState, settleLane } from '../db/outbox.js'
+import type { DeliveryContext } from './deliver.js'
+import { toEnvelope } from './envelope.js'
+import type { EventTransport } from './event-transport.js'
+
+const BATCH = 200
+/** Longer than handing on a batch takes. What a worker that died had claimed waits for it. */
+const LEASE_MS = 10_000
+const POLL_MS = 50
+/** When nothing has happened for a while. */
+const IDLE_POLL_MS = 250
+const IDLE_AFTER_MS = 10_000
+const LONGEST_PAUSE_MS = 2000
+const LOOK_EVERY_MS = 5000
+
+/**
+ * Hands the events of the outbox on, as long as it runs. Each at least once; those of one lane, and so of one session, in
+ * their order. Several at once, in whichever processes, share the lanes.
+ */
+export function startRelay (context: DeliveryContext, transport: EventTransport): { close: () => Promise<void> } {
+  const { pool, log, metrics } = context
+  const stop = new AbortController()
+  const { signal } = stop
+  const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => {})
+
+  const relay = async (): Promise<void> => {
+    let lastMoved = performance.now()
+    let failures = 0
+    while (!signal.aborted) {
+      try {
+        const moved = await relayOnce(context, transport)
+        failures = 0
+        if (moved > 0) lastMoved = performance.now()
+        else await pause(performance.now() - lastMoved > IDLE_AFTER_MS ? IDLE_POLL_MS : POLL_MS)
+      } catch (err) {
+        // Who is away says so itself, once; this is for whoever wants to know each time.
+        log.debug({ err }, 'events could not be handed on, it will be tried again')
+        failures += 1
+        await pause(Math.min(LONGEST_PAUSE_MS, POLL_MS * 2 ** failures) * (0.5 + Math.random() / 2))
+      }
+    }
+  }
+  const look = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await readOutboxState(pool).then(metrics.outbox, () => {})
+      await pause(LOOK_EVERY_MS)
+    }
+  }
+  const running = Promise.all([relay(), look()])
+  return {
+    async close () {
+      stop.abort()
+      await running
+    }
+  }
+}
+
+/**
+ * Hands on the first events of one lane.
+ * @returns how many the outbox has lost by it
+ * @throws when they could not be handed on; they stay
+ */
+export async function relayOnce ({ pool, log, metrics }: DeliveryContext, transport: EventTransport): Promise<number> {
+  const claim = await claimLane(pool, randomUUID(), LEASE_MS)
+  if (claim === undefined) return 0
+  const settled: string[] = []
+  try {
+    const events: Array<{ position: string, event: AuthEvent }> = []
+    for (const row of await readLane(pool, claim, BATCH)) {
+      const envelope = toEnvelope(row)
+      const reason = whyNoEvent(envelope)
+      if (reason === undefined) {
+        events.push({ position: row.position, event: envelope as AuthEvent })
+        continue
+      }
+      log.error({ eventId: envelope.id, reason }, 'the outbox holds something that is no event, it becomes a dead letter')
+      metrics.died('relay')
+      await buryEvent(pool, envelope, 'relay', reason)
+      settled.push(row.position)
+    }
+    const count = events.length === 0 ? 0 : await transport.publish(events.map(({ event }) => event))
+    for (const { position, event } of events.slice(0, count)) {
+      metrics.published(event)
+      settled.push(position)
+    }
+    return settled.length
+  } finally {
+    await settleLane(pool, claim, settled)
+  }
+}
