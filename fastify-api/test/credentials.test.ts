@@ -1,9 +1,9 @@
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
-import { buyTicket, createOtherUser, login, startApi } from './fixtures/api.js'
+import { buyTicket, createOtherUser, deviceCookieOf, get, login, startApi } from './fixtures/api.js'
 import { notARefusal } from './fixtures/problems.js'
 
-type Credential = 'access token' | 'refresh token' | 'ticket' | 'session id' | 'user id' | 'password' | 'garbage'
+type Credential = 'access token' | 'refresh token' | 'device cookie' | 'ticket' | 'session id' | 'user id' | 'password' | 'garbage'
 type Carrier = keyof typeof CARRIERS
 
 /** How a credential can travel with a request. */
@@ -11,6 +11,7 @@ const CARRIERS = {
   Bearer: (text: string): InjectOptions => ({ headers: { authorization: `Bearer ${text}` } }),
   Basic: (text: string): InjectOptions => ({ headers: { authorization: `Basic ${Buffer.from(`someone:${text}`).toString('base64')}` } }),
   cookie: (text: string): InjectOptions => ({ headers: { cookie: `refreshToken=${text}` } }),
+  'device cookie': (text: string): InjectOptions => ({ headers: { cookie: `device=${text}` } }),
   'another cookie': (text: string): InjectOptions => ({ headers: { cookie: `accessToken=${text}; access_token=${text}; __Host-refreshToken=${text}; token=${text}; sid=${text}` } }),
   'another header': (text: string): InjectOptions => ({ headers: { 'x-access-token': text, 'x-refresh-token': text, 'x-session-id': text, 'proxy-authorization': `Bearer ${text}` } }),
   'password in the body': (text: string): InjectOptions => ({ payload: { password: text } }),
@@ -37,6 +38,8 @@ const ENDPOINTS: Endpoint[] = [
   { method: 'GET', path: '/api/sessions', opensWith: BEARER },
   { method: 'DELETE', path: '/api/sessions', opensWith: BEARER },
   { method: 'DELETE', path: '/api/sessions/:current', opensWith: BEARER },
+  { method: 'GET', path: '/api/devices', opensWith: BEARER },
+  { method: 'DELETE', path: '/api/devices/:device', opensWith: BEARER },
   { method: 'POST', path: '/api/ws-ticket', opensWith: BEARER },
   { method: 'POST', path: '/api/reauthenticate', opensWith: BEARER, payload: ({ password }) => ({ password }) },
   { method: 'POST', path: '/api/refresh', opensWith: ['refresh token', 'cookie'] },
@@ -52,6 +55,7 @@ t.test('each credential opens what it is for, carried as it should be, and nothi
     const texts: Record<Credential, string> = {
       'access token': session.accessToken,
       'refresh token': session.refreshToken,
+      'device cookie': deviceCookieOf(session.response)!,
       ticket: (await buyTicket(app, session.accessToken)).json().ticket,
       'session id': session.sessionId,
       'user id': session.userId,
@@ -63,6 +67,7 @@ t.test('each credential opens what it is for, carried as it should be, and nothi
   const stateOf = async () => [
     (await pool.query('select id, generation, replays, authenticated_at, revoked_at from sessions order by id')).rows,
     (await pool.query('select * from revocations order by sid')).rows,
+    (await pool.query('select * from devices order by id')).rows,
     (await pool.query('select * from ws_tickets order by ticket_hash')).rows
   ]
   const combinations = (texts: Record<Credential, string>) =>
@@ -72,9 +77,10 @@ t.test('each credential opens what it is for, carried as it should be, and nothi
 
   for (const { method, path, opensWith, payload } of ENDPOINTS) {
     t.test(`${method} ${path}`, async t => {
-      const { texts, sessionId } = await signIn()
+      const { texts, sessionId, accessToken } = await signIn()
+      const device = (await get(app, '/api/sessions', accessToken)).json().sessions.find(({ id }: { id: string }) => id === sessionId).device
       const before = await stateOf()
-      const url = path.replace(':current', sessionId)
+      const url = path.replace(':current', sessionId).replace(':device', device)
       for (const [credential, carrier] of combinations(texts)) {
         if (credential === opensWith[0] && carrier === opensWith[1]) continue
         const answer = await send(method, url, CARRIERS[carrier](texts[credential]), payload?.(known))

@@ -9,14 +9,15 @@ t.test('no password, token or cookie reaches the log, at any level and whatever 
   const secrets = new Set([password, 'canary-wrong-password', 'canary-bearer', 'canary-cookie', 'canary-query', 'canary-field', 'canary-origin'])
   const call = async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
     const response = await fetch(`${server.url}${path}`, { method, headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers }, body: body ?? null })
-    const cookie = /^refreshToken=([^;]+)/.exec(response.headers.get('set-cookie') ?? '')?.[1]
+    const [cookie, device] = ['refreshToken', 'device'].map(name => response.headers.getSetCookie().find(set => set.startsWith(`${name}=`))?.split(/[=;]/)[1])
     const { accessToken, ticket } = await response.json().catch(() => ({})) as { accessToken?: string, ticket?: string }
-    for (const secret of [cookie, accessToken, ticket]) if (secret !== undefined) secrets.add(secret)
-    return { status: response.status, cookie, accessToken }
+    for (const secret of [cookie, device, accessToken, ticket]) if (secret !== undefined) secrets.add(secret)
+    return { status: response.status, cookie, device, accessToken }
   }
   const credentials = (secret: string) => JSON.stringify({ username, password: secret })
 
-  const { cookie, accessToken } = await call('POST', '/api/login', {}, credentials(password))
+  const { cookie, device, accessToken } = await call('POST', '/api/login', {}, credentials(password))
+  t.equal((await call('POST', '/api/login', { cookie: `device=${device}` }, credentials(password))).device, device)
   const rotated = await call('POST', '/api/refresh', { cookie: `refreshToken=${cookie}` })
   t.equal((await call('GET', '/api/me', { authorization: `Bearer ${rotated.accessToken}` })).status, 200)
   t.equal((await call('POST', '/api/ws-ticket', { authorization: `Bearer ${rotated.accessToken}` })).status, 200)
