@@ -3,10 +3,7 @@ import {
 } from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
 import { startCleanUp } from './clean-up.js'
-import { auditConsumer } from './consumers/audit.js'
-import type { Consumer } from './consumers/consumer.js'
-import { createMailConsumer } from './consumers/mail.js'
-import { createSignalsConsumer } from './consumers/signals.js'
+import { createConsumers } from './consumers/create-consumers.js'
 import { createPool } from './db/pool.js'
 import { createEventMetrics } from './events/event-metrics.js'
 import { createEventTransport } from './events/create-event-transport.js'
@@ -38,11 +35,7 @@ async function main (): Promise<void> {
     metrics: mailMetrics,
     log
   })
-  const consumers: Consumer[] = [
-    auditConsumer,
-    createSignalsConsumer(meter),
-    createMailConsumer(mailMetrics)
-  ]
+  const consumers = createConsumers(meter, mailMetrics)
   const delivery = { pool, log, metrics: createEventMetrics(meter) }
   const transport = await createEventTransport(config.AMQP_URL, delivery, consumers)
   const relay = startRelay(delivery, transport)

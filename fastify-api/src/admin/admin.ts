@@ -43,7 +43,7 @@ export async function runAdmin (argv: string[], { connectionString, env }: Admin
     peppers: await openPeppers('PASSWORD_PEPPER_PATH', config.PASSWORD_PEPPER_PATH, log),
     pool: new HashingPool({ workers: createThreadWorkers(1), maxWaitMs: Infinity, meter: await createMeter(undefined) })
   })
-  const context: AdminContext = { pool, passwords, print: line => process.stdout.write(`${line}\n`) }
+  const context: AdminContext = { pool, passwords, amqpUrl: config.AMQP_URL, print: line => process.stdout.write(`${line}\n`) }
   try {
     await command(context, rest)
     return 0

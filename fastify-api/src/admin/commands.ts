@@ -9,13 +9,17 @@ import { listLiveSessions } from '../db/sessions.js'
 import { findCredentials, listAccounts, type Credentials } from '../db/users.js'
 import { AdminError } from './admin-error.js'
 import { none, one, parse } from './arguments.js'
+import { EVENT_COMMANDS } from './event-commands.js'
 import { MAIL_COMMANDS } from './mail-commands.js'
+import { printable } from './printable.js'
 import { readNewPassword } from './read-password.js'
 
 export interface AdminContext {
   pool: pg.Pool
   /** Reads the pepper only when a command hashes. */
   passwords: () => Promise<PasswordHasher>
+  /** RabbitMQ, when events go over it. */
+  amqpUrl: string | undefined
   print: (line: string) => void
 }
 
@@ -26,6 +30,7 @@ const EMAIL = /^[^\s@]+@[^\s@]+$/
 
 export const COMMANDS: Record<string, Command | undefined> = {
   ...MAIL_COMMANDS,
+  ...EVENT_COMMANDS,
 
   async 'user create' ({ pool, passwords, print }, args) {
     const { values, positionals } = parse(args, { email: { type: 'string' } })
@@ -107,9 +112,4 @@ async function acceptablePassword (username: string): Promise<string> {
   const reasons = rejectPassword(password, canonicalIdentifier(username))
   if (reasons.length > 0) throw new AdminError(`the password was rejected: ${reasons.join(', ')} (15 to 1024 characters, without the username)`)
   return password
-}
-
-// A user agent is the client's text; control characters in it could rewrite the operator's terminal.
-function printable (text: string | null): string {
-  return text?.replace(/[^\x20-\x7e]/g, '?') ?? '-'
 }

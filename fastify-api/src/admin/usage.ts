@@ -13,4 +13,7 @@ export const USAGE = `Usage: npm run admin -- COMMAND
   mail list                                what waits or was abandoned
   mail retry MAIL_ID                       an abandoned mail is tried for another day
   mail retry --all
+  event dead                               events that a consumer could not take
+  event replay CONSUMER                    that consumer gets its dead letters again
+  event replay --all
 `

@@ -3,6 +3,7 @@ import { whyNoEvent, type AuthEvent } from '@fastify-uws-auth/auth-contract'
 import type { ChannelModel, ConsumeMessage } from 'amqplib'
 import type { Consumer } from '../consumers/consumer.js'
 import { deliver, type DeliveryContext } from './deliver.js'
+import { parseJson } from './parse-json.js'
 import { queueOf } from './rabbitmq-topology.js'
 
 const PREFETCH = 200
@@ -73,13 +74,5 @@ export async function consumeQueue (context: DeliveryContext, model: ChannelMode
     state.stopping = true
     await working
     if (state.open) await channel.close().catch(() => {})
-  }
-}
-
-function parseJson (content: Buffer): unknown {
-  try {
-    return JSON.parse(content.toString('utf8'))
-  } catch {
-    return undefined
   }
 }

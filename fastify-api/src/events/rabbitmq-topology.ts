@@ -34,6 +34,8 @@ export async function declareTopology (channel: Channel, consumers: ReadonlyArra
       durable: true,
       arguments: {
         'x-queue-type': 'quorum',
+        // Of several workers one is fed and the others stand by: two at once would change the order.
+        'x-single-active-consumer': true,
         'x-delivery-limit': MOST_DELIVERIES,
         'x-max-length': LONGEST_QUEUE,
         'x-overflow': 'reject-publish',
