@@ -1,13 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { AuthError, Supervised, awaitReady, type Running } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
 import type { HashResult, HashTask } from './hash-task.js'
 import type { HashWorker } from './hash-worker.js'
+import { setIdlePriority } from './idle-priority.js'
 
 const SCRIPT = fileURLToPath(new URL('../../dist/hash-process.js', import.meta.url))
-/** The scheduling policy SCHED_IDLE, sched(7): runs when nothing else on this core wants to. */
-export const AT_IDLE_PRIORITY = ['chrt', '-i', '0'] as const
 const NODE_FLAGS = ['--max-semi-space-size=1']
 // Nothing of this process's own environment: that holds connection strings.
 const ENVIRONMENT = { PATH: process.env['PATH'], MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '1' }
@@ -75,8 +74,7 @@ export class HashProcessWorker implements HashWorker {
 
   async #launch (giveUp: AbortSignal): Promise<Running> {
     giveUp.throwIfAborted()
-    const [command, ...options] = AT_IDLE_PRIORITY
-    const child = spawn(command, [...options, process.execPath, ...NODE_FLAGS, SCRIPT], { cwd: '/', env: ENVIRONMENT, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const child = fork(SCRIPT, { execArgv: NODE_FLAGS, cwd: '/', env: ENVIRONMENT, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     child.on('message', (answer: Answer) => this.#settle?.(answer))
     const exited = new Promise<string>(resolve => {
       child.once('error', err => resolve(err.message))
@@ -91,6 +89,11 @@ export class HashProcessWorker implements HashWorker {
       await exited
     }
     await awaitReady(child, { exited, stop }, AbortSignal.any([giveUp, AbortSignal.timeout(READY_WITHIN_MS)]))
+    // Only now, or on a busy machine it would not even start. The thread that hashes begins later and inherits it.
+    await setIdlePriority(child.pid!).catch(async (err: unknown) => {
+      await stop()
+      throw err
+    })
     this.#child = child
     this.#listener()
     return { exited, stop }

@@ -76,7 +76,10 @@ export async function createPasswordHasher (options: PasswordHasherOptions): Pro
     }
   }
   const hash = (password: string) => inPlace(place => place.hash(password))
-  const dummy = await hash(randomBytes(32).toString('base64'))
+  const dummy = {
+    hash: await pool.begin({ kind: 'hash', input: withPepper(randomBytes(32).toString('base64'), randomBytes(32)), algorithm, bcryptCost }),
+    pepperVersion: peppers.newestVersion
+  }
 
   return {
     reserve,
