@@ -6,12 +6,13 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type pg from 'pg'
 import type { AccessTokenSigner } from './auth/access-token-signer.js'
+import type { GuessBudgets } from './auth/guess-budgets.js'
 import type { PasswordHasher } from './auth/passwords.js'
 import type { PepperFile } from './auth/peppers.js'
 import type { ApiConfig } from './config.js'
 import { createDeviceCookie } from './device-cookie.js'
-import { createLimitKeys } from './limits/limit-key.js'
 import type { LimitCounters } from './limits/limit-counters.js'
+import type { LimitKeys } from './limits/limit-key.js'
 import type { ApiMetrics } from './metrics.js'
 import allowedOrigin from './plugins/allowed-origin.js'
 import bearer from './plugins/bearer.js'
@@ -58,6 +59,8 @@ export interface AppResources {
   feed: RevocationFeed
   confirmer: GenerationConfirmer
   counters: LimitCounters
+  limitKeys: LimitKeys
+  guessBudgets: GuessBudgets
   metrics: ApiMetrics
 }
 
@@ -81,14 +84,13 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.decorate('pool', pool)
-  const limitKeys = createLimitKeys(resources.passwordPeppers)
 
   // What every request passes through.
   await app.register(requestLog)
   await app.register(errorHandler)
   await app.register(securityHeaders, { https: config.PUBLIC_URL.startsWith('https:') })
   await app.register(cors, { origin: config.ALLOWED_ORIGINS, credentials: true, methods: ['GET', 'HEAD', 'POST', 'DELETE'], exposedHeaders: RATE_LIMIT_HEADERS, maxAge: 600, strictPreflight: false })
-  await app.register(rateLimit, { multiplier: config.RATE_LIMIT_MULTIPLIER, counters: resources.counters, limitKeys, onLimited: () => metrics.rateLimited('route') })
+  await app.register(rateLimit, { multiplier: config.RATE_LIMIT_MULTIPLIER, counters: resources.counters, limitKeys: resources.limitKeys, onLimited: () => metrics.rateLimited('route') })
   await app.register(jsonBody)
   await app.register(notFound)
   await app.register(cookies)
@@ -101,12 +103,12 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
   const cookie = createRefreshCookie(config.PUBLIC_URL)
   const idleLifetimeMs = config.REFRESH_TOKEN_EXPIRY.milliseconds
   await app.register(async api => {
-    await api.register(loginRoute, { signInContext: { pool, passwords, peppers, passwordPeppers: resources.passwordPeppers, announcer, maxAgeMs: config.SESSION_MAX_AGE.milliseconds, idleLifetimeMs }, cookie, deviceCookie: createDeviceCookie(config.PUBLIC_URL), signAccessToken, metrics })
+    await api.register(loginRoute, { signInContext: { pool, passwords, peppers, passwordPeppers: resources.passwordPeppers, guessBudgets: resources.guessBudgets, announcer, maxAgeMs: config.SESSION_MAX_AGE.milliseconds, idleLifetimeMs }, cookie, deviceCookie: createDeviceCookie(config.PUBLIC_URL), signAccessToken, metrics })
     await api.register(refreshRoute, { sharedRefreshContext: { refreshContext: { pool, peppers, replayWindowMs: config.REFRESH_REPLAY_WINDOW.milliseconds, idleLifetimeMs }, signAccessToken, announcer }, cookie, metrics })
     await api.register(logoutRoute, { signOutContext: { pool, peppers, announcer }, cookie })
     await api.register(sessionsRoutes, { sessionsContext: { pool, announcer } })
     await api.register(devicesRoutes, { devicesContext: { pool, announcer } })
-    await api.register(reauthenticateRoute, { reauthenticateContext: { pool, passwords, passwordPeppers: resources.passwordPeppers } })
+    await api.register(reauthenticateRoute, { reauthenticateContext: { pool, passwords, passwordPeppers: resources.passwordPeppers, guessBudgets: resources.guessBudgets } })
     await api.register(wsTicketRoute, { wsTicketsContext: { pool } })
     await api.register(protectedRoute)
     await api.register(meRoute)

@@ -8,12 +8,14 @@ import { createAccessTokenSigner, type SigningKey } from './auth/access-token-si
 import { seedDemoAccount } from './auth/accounts.js'
 import type { HashWorker } from './auth/hash-worker.js'
 import { HashingPool } from './auth/hashing-pool.js'
+import { createGuessBudgets } from './auth/guess-budgets.js'
 import { createPasswordHasher } from './auth/passwords.js'
 import { openPeppers } from './auth/peppers.js'
 import { createSigningKeyNotes } from './auth/signing-key-notes.js'
 import { openSigningKeys } from './auth/signing-keys.js'
 import type { ApiConfig } from './config.js'
 import { createPool } from './db/pool.js'
+import { createLimitKeys } from './limits/limit-key.js'
 import { openLimitCounters } from './limits/open-limit-counters.js'
 import { createApiMetrics } from './metrics.js'
 
@@ -49,7 +51,9 @@ export async function openResources (
   const meter = await createMeter(config.METRICS_PORT)
   measureRevocations(meter, { revocations, feed })
   await feed.start()
+  const metrics = createApiMetrics(meter)
   const limits = await openLimitCounters(config.REDIS_URL, log, meter)
+  const limitKeys = createLimitKeys(passwordPeppers)
   const confirmer = new GenerationConfirmer({ confirm: (ids, generations) => confirmGenerations(pool, ids, generations), log })
 
   const hashingPool = new HashingPool({ workers: await startHashWorkers(log), maxWaitMs: LONGEST_HASHING_WAIT_MS, meter })
@@ -83,8 +87,10 @@ export async function openResources (
     feed,
     confirmer,
     counters: limits.counters,
+    limitKeys,
+    guessBudgets: createGuessBudgets({ counters: limits.counters, limitKeys, multiplier: config.RATE_LIMIT_MULTIPLIER, onLimited: metrics.rateLimited }),
     meter,
-    metrics: createApiMetrics(meter),
+    metrics,
     async close () {
       for (const file of [publicKeys, signingKeys, refreshTokenPeppers, passwordPeppers]) file.close()
       limits.close()

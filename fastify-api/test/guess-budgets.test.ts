@@ -15,7 +15,7 @@ function setUp (multiplier = 1) {
     counters: new MemoryCounters(() => now), limitKeys: createLimitKeys(peppers), multiplier, onLimited: budget => limited.push(budget)
   })
   /** @returns the attempt, or the seconds that it has to wait */
-  const begin = async (guess: Partial<GuessBy>) => await budgets.begin({ account: 'ada', deviceId: null, source: '192.0.2.1', ...guess })
+  const begin = async (guess: Partial<GuessBy>) => await budgets.begin({ account: 'ada', deviceId: null, address: '192.0.2.1', ...guess })
     .catch(err => {
       if (err instanceof AuthError && err.code === 'rate_limited') return err.retryAfter!
       throw err
@@ -44,12 +44,12 @@ t.test('wrong passwords in a row', async t => {
 
   t.test('from many addresses: twenty, then one after 1, 2, 4 … 60 s', async t => {
     const { begin, fail, limited, pass } = setUp()
-    t.equal(await fail(200, i => ({ source: `198.51.100.${i}` })), 20)
+    t.equal(await fail(200, i => ({ address: `198.51.100.${i}` })), 20)
     t.same(new Set(limited), new Set(['account']))
     for (const wait of [1, 2, 4, 8, 16, 32, 60, 60]) {
-      t.equal(await begin({ source: 'new' }), wait)
+      t.equal(await begin({ address: '192.0.2.100' }), wait)
       pass(wait)
-      t.equal(await fail(50, i => ({ source: `203.0.113.${i}` })), 1)
+      t.equal(await fail(50, i => ({ address: `203.0.113.${i}` })), 1)
     }
   })
 
@@ -59,19 +59,19 @@ t.test('wrong passwords in a row', async t => {
     t.equal(await fail(200, i => ({ account: `user-${i}` })), 60)
     t.same(new Set(limited), new Set(['source']))
     t.equal(await begin({ account: 'another' }), 600)
-    t.type(await begin({ account: 'another', source: '192.0.2.2' }), 'object')
+    t.type(await begin({ account: 'another', address: '192.0.2.2' }), 'object')
     pass(600)
     t.type(await begin({ account: 'another' }), 'object')
   })
 
   t.test('a known device has its own ten, whatever comes from elsewhere', async t => {
     const { begin, fail } = setUp()
-    await fail(200, i => ({ source: `198.51.100.${i}` }))
+    await fail(200, i => ({ address: `198.51.100.${i}` }))
     await fail(200, i => ({ account: `user-${i}` }))
     t.equal(await fail(200, () => ({ deviceId: 'laptop' })), 10)
     t.equal(await begin({ deviceId: 'laptop' }), 2)
     t.equal(await fail(200, () => ({ deviceId: 'phone' })), 10)
-    t.equal(await fail(1, () => ({ account: 'eve', deviceId: 'laptop', source: 'new' })), 1)
+    t.equal(await fail(1, () => ({ account: 'eve', deviceId: 'laptop', address: '192.0.2.100' })), 1)
   })
 
   t.test('a success begins anew what it has used, and nothing else', async t => {
@@ -83,13 +83,13 @@ t.test('wrong passwords in a row', async t => {
     }
     t.equal(await fail(8, () => ({})), 8)
     t.equal(await fail(8, () => ({ deviceId: 'laptop' })), 8)
-    t.equal(await fail(9, () => ({ source: 'elsewhere' })), 9)
+    t.equal(await fail(9, () => ({ address: '192.0.2.101' })), 9)
     await succeed({ deviceId: 'laptop' })
     t.equal(await fail(20, () => ({ deviceId: 'laptop' })), 10, 'the device')
     await succeed({})
     t.equal(await fail(20, () => ({})), 10, 'the address')
-    t.equal(await fail(20, () => ({ source: 'elsewhere' })), 1, 'not another address')
-    t.equal(await fail(20, () => ({ source: 'a third' })), 9, 'what the account has left of its twenty')
+    t.equal(await fail(20, () => ({ address: '192.0.2.101' })), 1, 'not another address')
+    t.equal(await fail(20, () => ({ address: '192.0.2.102' })), 9, 'what the account has left of its twenty')
     t.equal(await fail(200, i => ({ account: `user-${i}` })), 60 - 8 - 10, 'of the source successes do not count, failures do')
   })
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import { changePassword } from '../src/auth/accounts.js'
 import { unlockAccount } from '../src/auth/guess-ceiling.js'
 import { signIn } from '../src/auth/sign-in.js'
-import { createOtherUser, deviceCookieOf, login, signInContextOf, startApi, TEST_ORIGIN } from './fixtures/api.js'
+import { comparingBy, createOtherUser, deviceCookieOf, login, signInContextOf, startApi, TEST_ORIGIN } from './fixtures/api.js'
 import { runProgram } from './fixtures/programs.js'
 
 const MAXIMUM = 100
@@ -22,7 +22,7 @@ t.test('a hundred wrong passwords in a row', async t => {
     /** That many failures at once, over both processes, without the hashing, which would take most of the time. */
     const guessWrong = (count: number, deviceSecret?: string) => Promise.all(Array.from({ length: count }, (_, i) => {
       const context = signInContextOf(i % 2 ? api : other)
-      return signIn({ ...context, passwords: { ...context.passwords, matches: async () => false } },
+      return signIn({ ...context, passwords: comparingBy(context.passwords, async () => false) },
         { identifier: credentials.username, password: 'x', origin: TEST_ORIGIN, refreshToken: undefined, deviceSecret })
     }))
     const right = async (device?: string) => await guess(credentials.password, device)
@@ -58,7 +58,7 @@ t.test('a hundred wrong passwords in a row', async t => {
     await user.guessWrong(MAXIMUM)
     let compared = 0
     const context = signInContextOf(api)
-    const passwords = { ...context.passwords, matches: async (...args: Parameters<typeof context.passwords.matches>) => { compared++; return await context.passwords.matches(...args) } }
+    const passwords = comparingBy(context.passwords, async matches => { compared++; return await matches() })
     const request = { password: user.credentials.password, origin: TEST_ORIGIN, refreshToken: undefined, deviceSecret: undefined }
     t.same(reasonsOf([await signIn({ ...context, passwords }, { ...request, identifier: user.credentials.username })]), ['locked'])
     t.same(reasonsOf([await signIn({ ...context, passwords }, { ...request, identifier: 'nobody-here' })]), ['unknown_user'])
@@ -126,7 +126,7 @@ t.test('a hundred wrong passwords in a row', async t => {
     const user = await newUser()
     await user.guessWrong(MAXIMUM - 1)
     const context = signInContextOf(api)
-    const overloaded = { ...context, passwords: { ...context.passwords, matches: async () => { throw new AuthError('overloaded') } } }
+    const overloaded = { ...context, passwords: comparingBy(context.passwords, async () => { throw new AuthError('overloaded') }) }
     const request = { identifier: user.credentials.username, password: 'x', origin: TEST_ORIGIN, refreshToken: undefined, deviceSecret: undefined }
     for (let i = 0; i < 3; i++) await t.rejects(signIn(overloaded, request), { code: 'overloaded' })
     t.same(await user.budgets(), [{ device: null, failures: MAXIMUM - 1 }])

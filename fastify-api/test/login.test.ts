@@ -2,7 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t from 'tap'
 import { changePassword, disableAccount } from '../src/auth/accounts.js'
 import { signIn } from '../src/auth/sign-in.js'
-import { createOtherUser, get, login, refresh, refreshCookieOf, signInContextOf, startApi, TEST_ORIGIN } from './fixtures/api.js'
+import { comparingBy, createOtherUser, get, login, refresh, refreshCookieOf, signInContextOf, startApi, TEST_ORIGIN } from './fixtures/api.js'
 
 t.test('signing in', async t => {
   const api = await startApi(t)
@@ -76,14 +76,11 @@ t.test('signing in', async t => {
       const { userId } = await login(app, { username, password })
       const outcome = await signIn({
         ...signInContextOf(api),
-        passwords: {
-          ...resources.passwords,
-          async matches (...args) {
-            const result = await resources.passwords.matches(...args)
-            await interfere(userId)
-            return result
-          }
-        }
+        passwords: comparingBy(resources.passwords, async matches => {
+          const result = await matches()
+          await interfere(userId)
+          return result
+        })
       }, { identifier: username, password, origin: TEST_ORIGIN, refreshToken: undefined, deviceSecret: undefined })
       t.equal(outcome.kind, 'refused', name)
       const { rows } = await pool.query('select count(*)::int as live from sessions where user_id = $1 and revoked_at is null', [userId])

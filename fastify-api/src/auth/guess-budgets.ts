@@ -1,4 +1,5 @@
 import { AuthError } from '@fastify-uws-auth/auth-contract'
+import { normalizeIP } from '@fastify/rate-limit'
 import type { Budget, LimitCounters } from '../limits/limit-counters.js'
 import type { LimitKeys } from '../limits/limit-key.js'
 
@@ -24,8 +25,8 @@ export interface GuessBy {
   account: string
   /** The recognised device of the account; null for an unknown one. */
   deviceId: string | null
-  /** The address, of IPv6 its /64. */
-  source: string
+  /** Where it came from, in any spelling; null when it is no address, which counts as one. */
+  address: string | null
 }
 
 /** A guess that has been counted as a failure. Nothing more to do when it is one. */
@@ -56,7 +57,8 @@ export function createGuessBudgets ({ counters, limitKeys, multiplier, onLimited
   const keysOf = (budgets: Budget[]) => budgets.map(({ key }) => key)
 
   return {
-    async begin ({ account, deviceId, source }) {
+    async begin ({ account, deviceId, address }) {
+      const source = normalizeIP(address ?? 'unknown')         // as the limits of requests have it: IPv6 by /64
       const ofAccount = deviceId === null
         ? [budget('account_address', account, source), budget('account', account)]
         : [budget('account_device', account, deviceId)]

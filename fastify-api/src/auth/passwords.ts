@@ -35,8 +35,6 @@ export interface PasswordHasher {
   reserve (): PasswordPlace
   /** As in a place, which is asked for and given back. */
   hash: PasswordPlace['hash']
-  /** As in a place, which is asked for and given back. */
-  matches: PasswordPlace['matches']
   /** True when the stored hash was not made with the current algorithm, cost and pepper. */
   isOutdated (stored: StoredPassword): boolean
 }
@@ -67,15 +65,14 @@ export async function createPasswordHasher (options: PasswordHasherOptions): Pro
       }
     }
   }
-  const inPlace = async <Result>(work: (place: PasswordPlace) => Promise<Result>): Promise<Result> => {
+  const hash = async (password: string) => {
     const place = reserve()
     try {
-      return await work(place)
+      return await place.hash(password)
     } finally {
       place.release()
     }
   }
-  const hash = (password: string) => inPlace(place => place.hash(password))
   const dummy = {
     hash: await pool.begin({ kind: 'hash', input: withPepper(randomBytes(32).toString('base64'), randomBytes(32)), algorithm, bcryptCost }),
     pepperVersion: peppers.newestVersion
@@ -84,7 +81,6 @@ export async function createPasswordHasher (options: PasswordHasherOptions): Pro
   return {
     reserve,
     hash,
-    matches: (password, stored) => inPlace(place => place.matches(password, stored)),
     isOutdated: ({ passwordHash, passwordPepperVersion }) =>
       !passwordHash.startsWith(currentPrefix) || passwordPepperVersion !== peppers.newestVersion
   }

@@ -6,12 +6,13 @@ import { forgetGuesses } from '../db/guess-ceilings.js'
 import { markAuthenticated } from '../db/sessions.js'
 import { findCredentialsById } from '../db/users.js'
 import type { RequestOrigin } from '../request-origin.js'
+import type { GuessBudgets } from './guess-budgets.js'
 import { beginGuess, failGuess, giveBackGuess } from './guess-ceiling.js'
 import { hashIdentifier } from './identifier-hash.js'
-import type { PasswordHasher } from './passwords.js'
+import type { PasswordHasher, PasswordPlace } from './passwords.js'
 import type { PepperFile } from './peppers.js'
 
-export interface ReauthenticateContext { pool: pg.Pool, passwords: PasswordHasher, passwordPeppers: PepperFile }
+export interface ReauthenticateContext { pool: pg.Pool, passwords: PasswordHasher, passwordPeppers: PepperFile, guessBudgets: GuessBudgets }
 
 export interface ReauthenticateRequest { userId: string, sessionId: string, password: string, origin: RequestOrigin }
 
@@ -23,15 +24,29 @@ export type ReauthenticateOutcome =
  * Checks the password of a signed-in user once more. From then on access tokens of the session carry the new
  * `auth_time`, beginning with the next refresh. A wrong password is told and counted like one at sign-in from the
  * session's device; `locked` says that it was the last one to be evaluated.
- * @throws {AuthError} `overloaded` before any hashing
+ * @throws {AuthError} `overloaded` or `rate_limited` before any hashing; such an attempt counts nowhere
  */
 export async function reauthenticate (context: ReauthenticateContext, request: ReauthenticateRequest): Promise<ReauthenticateOutcome> {
-  const { pool, passwords, passwordPeppers } = context
+  const place = context.passwords.reserve()
+  try {
+    return await reauthenticateAt(place, context, request)
+  } finally {
+    place.release()
+  }
+}
+
+async function reauthenticateAt (place: PasswordPlace, context: ReauthenticateContext, request: ReauthenticateRequest): Promise<ReauthenticateOutcome> {
+  const { pool, passwordPeppers } = context
   const { ip, userAgent, requestId } = request.origin
   const user = await findCredentialsById(pool, request.userId)
   const deviceId = await findDeviceOfSession(pool, request.userId, request.sessionId) ?? null
-  const guess = await beginGuess(pool, user?.id, deviceId)
-  const matches = await passwords.matches(request.password, user).catch(async err => {
+  const attempt = await context.guessBudgets.begin({ account: request.userId, deviceId, address: ip })
+  const guess = await beginGuess(pool, user?.id, deviceId).catch(async err => {
+    await attempt.notEvaluated()
+    throw err
+  })
+  const matches = await place.matches(request.password, user).catch(async err => {
+    await attempt.notEvaluated()
     await giveBackGuess(pool, guess)
     throw err
   })
@@ -48,6 +63,7 @@ export async function reauthenticate (context: ReauthenticateContext, request: R
     await giveBackGuess(pool, guess)
     return { kind: 'refused', reason: 'disabled', locked: false }
   }
+  await attempt.succeeded()
   await forgetGuesses(pool, user.id, guess.counted.deviceId)
   // A ban or a new password since we looked has ended the session in the same transaction.
   return { kind: await markAuthenticated(pool, user.id, request.sessionId) ? 'reauthenticated' : 'session_ended' }

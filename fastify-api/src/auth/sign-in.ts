@@ -5,10 +5,11 @@ import { recordEvent } from '../db/events.js'
 import { findCredentials, upgradePasswordHash } from '../db/users.js'
 import type { RequestOrigin } from '../request-origin.js'
 import { hashDeviceSecret, newDeviceSecret, recogniseDevice } from './devices.js'
+import type { GuessBudgets } from './guess-budgets.js'
 import { beginGuess, failGuess, giveBackGuess } from './guess-ceiling.js'
 import { canonicalIdentifier, isStorableIdentifier } from './identifier.js'
 import { hashIdentifier } from './identifier-hash.js'
-import type { PasswordHasher } from './passwords.js'
+import type { PasswordHasher, PasswordPlace } from './passwords.js'
 import type { PepperFile } from './peppers.js'
 import { encodeRefreshToken, hashFamilySecret, newFamilySecret, readRefreshToken } from './refresh-token.js'
 
@@ -18,6 +19,7 @@ export interface SignInContext {
   /** Of refresh tokens. */
   peppers: PepperFile
   passwordPeppers: PepperFile
+  guessBudgets: GuessBudgets
   announcer: RevocationAnnouncer
   maxAgeMs: number
   idleLifetimeMs: number
@@ -47,24 +49,38 @@ const MAXIMUM = { sessions: 100, devices: 50 }
  * that one, and the user's oldest where it would be the 101st. The reason of a refusal is for the log; clients get one
  * answer, after the same work. `locked` says that this failure closed the account to the device it came from.
  * `deviceSecret` is what the device cookie shall be; undefined leaves it alone.
- * @throws {AuthError} `overloaded` before any hashing
+ * @throws {AuthError} `overloaded` or `rate_limited` before any hashing; such an attempt counts nowhere
  */
 export async function signIn (context: SignInContext, request: SignInRequest): Promise<SignInOutcome> {
+  const place = context.passwords.reserve()
+  try {
+    return await signInAt(place, context, request)
+  } finally {
+    place.release()
+  }
+}
+
+async function signInAt (place: PasswordPlace, context: SignInContext, request: SignInRequest): Promise<SignInOutcome> {
   const { pool, passwords, peppers } = context
   const { origin } = request
   const identifier = canonicalIdentifier(request.identifier)
   const user = isStorableIdentifier(identifier) ? await findCredentials(pool, identifier) : undefined
   const deviceHash = hashDeviceSecret(request.deviceSecret)
   const deviceId = await recogniseDevice(pool, user?.id, deviceHash)
-  const guess = await beginGuess(pool, user?.id, deviceId)
+  const account = hashIdentifier(context.passwordPeppers, identifier)
+  const attempt = await context.guessBudgets.begin({ account: user?.id ?? account, deviceId, address: origin.ip })
+  const guess = await beginGuess(pool, user?.id, deviceId).catch(async err => {
+    await attempt.notEvaluated()
+    throw err
+  })
   const giveBack = async (err: unknown): Promise<never> => {
+    await attempt.notEvaluated()
     await giveBackGuess(pool, guess)
     throw err
   }
   // Compare even when the user is unknown or the guess is one too many, so that timing does not tell.
-  const matches = await passwords.matches(request.password, user).catch(giveBack)
+  const matches = await place.matches(request.password, user).catch(giveBack)
   const refuse = async (reason: RefusalReason, locked = false): Promise<SignInOutcome> => {
-    const account = hashIdentifier(context.passwordPeppers, identifier)
     await recordEvent(pool, {
       type: 'login.failed', userId: user?.id, requestId: origin.requestId, data: { reason, ip: origin.ip, userAgent: origin.userAgent, deviceId, account }
     })
@@ -79,7 +95,7 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
   }
 
   if (passwords.isOutdated(user)) {
-    await upgradePasswordHash(pool, user.id, user.passwordHash, await passwords.hash(request.password).catch(giveBack))
+    await upgradePasswordHash(pool, user.id, user.passwordHash, await place.hash(request.password).catch(giveBack))
   }
 
   const secret = newFamilySecret()
@@ -96,9 +112,10 @@ export async function signIn (context: SignInContext, request: SignInRequest): P
     idleLifetimeMs: context.idleLifetimeMs,
     replaces: previous && { sessionId: previous.sessionId, secretHash: hashFamilySecret(previous.secret) },
     maximum: MAXIMUM
-  })
+  }).catch(giveBack)
   // Disabled, or another password, since we looked.
   if (session === undefined) return await refuse('disabled')
+  await attempt.succeeded()
   context.announcer.announce(session.ended)
   return {
     kind: 'signed_in',
