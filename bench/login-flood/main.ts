@@ -42,11 +42,11 @@ await withTeardown(async t => {
     const load = await startLoad(t, api.url)
     const flood = 10 * raw
     await load.run({ ...BESIDE, login: raw / 2 }, 2)             // warms up
-    const tree = processTree(api.pid)
-    const resident = () => Math.round(residentBytes(tree.map(({ pid }) => pid)) / 1e6)
+    // Looked up each time: a hash process may have been replaced.
+    const resident = () => Math.round(residentBytes(processTree(api.pid).map(({ pid }) => pid)) / 1e6)
     const before = resident()
     let peak = before
-    const watching = setInterval(() => { peak = Math.max(peak, resident()) }, 250)
+    const watching = setInterval(() => { peak = Math.max(peak, resident()) }, 1000)
     const quiet = await load.run(BESIDE, seconds)
     const alone = await load.run({ refresh: 0, protected: 0, login: flood }, seconds)
     const mixed = await load.run({ ...BESIDE, login: flood }, seconds)
