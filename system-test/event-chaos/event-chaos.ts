@@ -55,7 +55,7 @@ export async function runEventChaos (t: Pick<Test, 'teardown'>, { logins, perSec
   const answered = await load.finished
   const finishedAt = performance.now()
   const audited = async () => (await database.query<{ sessionId: string, times: number }>(
-    `select session_id as "sessionId", count(*)::int as times from audit_log where type = 'login.succeeded' group by 1`)).rows
+    'select session_id as "sessionId", count(*)::int as times from audit_log where type = \'login.succeeded\' group by 1')).rows
   const { rows: sessions } = await database.query<{ id: string }>('select id from sessions')
   await until(async () => (await database.query('select from outbox limit 1')).rowCount === 0 && (await audited()).length >= sessions.length)
   const caughtUpSeconds = (performance.now() - finishedAt) / 1000
