@@ -115,8 +115,8 @@ async function signInAt (place: PasswordPlace, context: SignInContext, request: 
   }).catch(giveBack)
   // Disabled, or another password, since we looked.
   if (session === undefined) return await refuse('disabled')
-  await attempt.succeeded()
   context.announcer.announce(session.ended)
+  await attempt.succeeded()
   return {
     kind: 'signed_in',
     user: { id: user.id, username: user.username },
