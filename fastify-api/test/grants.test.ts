@@ -6,7 +6,12 @@ import { createDatabase } from '../../packages/auth-contract/test/fixtures/datab
 import { cleanUpOnce } from '../src/clean-up.js'
 import { auditConsumer } from '../src/consumers/audit.js'
 import { createSignalsConsumer } from '../src/consumers/signals.js'
+import { buryEvent, listDeadLetters, replayDeadLetters } from '../src/db/dead-letters.js'
 import { claimDueMails, countWaitingMails, markMailFailed, markMailSent } from '../src/db/mails.js'
+import { createDirectTransport } from '../src/events/direct-transport.js'
+import { createEventMetrics } from '../src/events/event-metrics.js'
+import { relayOnce } from '../src/events/relay.js'
+import { replayOnce } from '../src/events/replay.js'
 import { buyTicket, createKeyFiles, get, login, refresh, startApi } from './fixtures/api.js'
 import { createEvent, deliver } from './fixtures/events.js'
 import { consume, newDevice } from './fixtures/mails.js'
@@ -66,6 +71,7 @@ t.test('each role can do its work and nothing else', async t => {
     await refuses(t, 'api', [...NOBODYS_BUSINESS, 'delete from users', 'delete from sessions', 'delete from revocations', "update revocations set reason = 'x'", 'truncate sessions',
       'select from ws_tickets', 'delete from ws_tickets', "update ws_tickets set ticket_expires_at = 'infinity'", "select consume_ws_ticket('x')",
       'insert into socket_presence values (uuid_v7(), uuid_v7())', 'delete from socket_presence', 'update socket_processes set seen_at = now()', "select touch_presence(uuid_v7(), '{}', '{}')",
+      'select from outbox', 'delete from outbox', 'select from outbox_lanes', 'update outbox_lanes set lease = null', 'select from dead_letters',
       'select from mails', 'delete from mails', "update mails set state = 'sent'", ...NOBODY_REWRITES_HISTORY, ADDS_TO_HISTORY, 'select make_audit_month(now())', "select drop_old_audit_months('400 days')", 'select from risk_observations', 'delete from risks'])
   })
 
@@ -78,6 +84,16 @@ t.test('each role can do its work and nothing else', async t => {
     await database.pool.query("select touch_presence(uuid_v7(), array[uuid_v7(), uuid_v7()], '{}')")
     await database.pool.query("update socket_processes set seen_at = now() - interval '61 seconds'")
     const worker = poolOf(t, 'worker')
+    const waiting = (await database.pool.query('select from outbox')).rowCount!
+    await database.pool.query("insert into outbox (type) values ('unknown')")
+    const way = { pool: worker, log: silent, metrics: createEventMetrics(await createMeter(undefined)) }
+    let moved = 0
+    while (moved <= waiting) moved += await relayOnce(way, createDirectTransport(way, []))
+    await replayDeadLetters(database.pool, 'relay')
+    await buryEvent(worker, { id: '01890000-0000-7000-8000-000000000003' }, 'audit', 'x')
+    await replayDeadLetters(database.pool, 'audit')
+    await replayOnce(way, [])
+    t.match(await listDeadLetters(worker), [{ consumer: 'audit' }])
     const months = async () => (await database.pool.query("select from pg_inherits where inhparent = 'audit_log'::regclass")).rowCount
     const theft = createEvent('session.theft', { sessionId: '01890000-0000-7000-8000-000000000002', ip: '192.0.2.1' }, { time: new Date(Date.now() - 80 * 86_400_000).toISOString() })
     await deliver(worker, auditConsumer, theft)
@@ -99,7 +115,7 @@ t.test('each role can do its work and nothing else', async t => {
       "update ws_tickets set ticket_expires_at = 'infinity'", 'insert into socket_processes values (uuid_v7())', 'update socket_processes set seen_at = now()',
       'insert into socket_presence values (uuid_v7(), uuid_v7())', 'update socket_presence set session_id = uuid_v7()',
       'update devices set secret_hash = secret_hash', 'insert into devices (user_id, secret_hash) values (uuid_v7(), uuid_send(uuid_v7()))', 'select from guess_ceilings', 'delete from guess_ceilings',
-      ...NOBODY_REWRITES_HISTORY, 'select from audit_log', 'update risks set minute = 0', "update risk_observations set recorded_at = 'infinity'", "update outbox set data = '{}'"
+      ...NOBODY_REWRITES_HISTORY, 'select from audit_log', 'update risks set minute = 0', "update risk_observations set recorded_at = 'infinity'", "update outbox set data = '{}'", 'delete from outbox_lanes', 'insert into outbox_lanes values (99)'
     ])
   })
 
