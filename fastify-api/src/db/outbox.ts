@@ -1,7 +1,7 @@
 import type { Queryable } from './queryable.js'
 
-/** A claim on a lane: nobody else has the lane while it lasts. */
-export interface Lease { lane: number, lease: string }
+/** A claim on lanes: nobody else has them while it lasts. */
+export interface Lease { lanes: number[], lease: string }
 
 export interface OutboxRow {
   position: string
@@ -17,46 +17,47 @@ export interface OutboxRow {
 export interface OutboxState { waiting: number, oldestSeconds: number }
 
 /**
- * Claims the lane whose first event has waited longest, if any lane has events and is free.
+ * Claims the lanes whose first events have waited longest, of those that have events and are free.
  * @param lease a new name for the claim
- * @param leaseMs after which the lane is anybody's again, should the claimant have died
+ * @param leaseMs after which they are anybody's again, should the claimant have died
+ * @param most how many lanes
  */
-export async function claimLane (db: Queryable, lease: string, leaseMs: number): Promise<Lease | undefined> {
-  const { rows } = await db.query<Lease>({
-    name: 'claim-lane',
+export async function claimLanes (db: Queryable, lease: string, leaseMs: number, most: number): Promise<Lease | undefined> {
+  const { rows } = await db.query<{ lane: number }>({
+    name: 'claim-lanes',
     text: `update outbox_lanes l set lease = $1, leased_until = clock_timestamp() + $2::float8 * interval '1 millisecond'
       from (select c.lane from outbox_lanes c
              cross join lateral (select o.position from outbox o where o.lane = c.lane order by o.position limit 1) first
              where c.leased_until < clock_timestamp()
-             order by first.position limit 1 for update of c skip locked) free
+             order by first.position limit $3 for update of c skip locked) free
      where l.lane = free.lane
-     returning l.lane, l.lease`,
-    values: [lease, leaseMs]
+     returning l.lane`,
+    values: [lease, leaseMs, most]
   })
-  return rows[0]
+  return rows.length === 0 ? undefined : { lanes: rows.map(({ lane }) => lane), lease }
 }
 
-/** The first events of a lane, in their order. A statement of its own: its snapshot is from after the claim. */
-export async function readLane (db: Queryable, { lane }: Lease, limit: number): Promise<OutboxRow[]> {
+/** The first events of the lanes together, in their order. A statement of its own: its snapshot is from after the claim. */
+export async function readLanes (db: Queryable, { lanes }: Lease, limit: number): Promise<OutboxRow[]> {
   const { rows } = await db.query<OutboxRow>({
-    name: 'read-lane',
+    name: 'read-lanes',
     // The column, not the text of the same name, which puts 10 before 9.
     text: `select position::text, id, type, occurred_at as "occurredAt", user_id as "userId", session_id as "sessionId", request_id as "requestId", data
-             from outbox o where lane = $1 order by o.position limit $2`,
-    values: [lane, limit]
+             from outbox o where lane = any ($1::smallint[]) order by o.position limit $2`,
+    values: [lanes, limit]
   })
   return rows
 }
 
-/** Deletes what has been handed on and gives the lane back. Changes nothing when the lease has gone to somebody else, who hands it on again. */
-export async function settleLane (db: Queryable, { lane, lease }: Lease, positions: readonly string[]): Promise<void> {
+/** Deletes what has been handed on and gives the lanes back. Leaves alone a lane that has gone to somebody else, who hands its events on again. */
+export async function settleLanes (db: Queryable, { lanes, lease }: Lease, positions: readonly string[]): Promise<void> {
   await db.query({
-    name: 'settle-lane',
+    name: 'settle-lanes',
     text: `with given_back as (
-        update outbox_lanes set leased_until = '-infinity' where lane = $1 and lease = $2 returning lane
+        update outbox_lanes set leased_until = '-infinity' where lane = any ($1::smallint[]) and lease = $2 returning lane
       )
       delete from outbox o using given_back g where o.lane = g.lane and o.position = any ($3::bigint[])`,
-    values: [lane, lease, positions]
+    values: [lanes, lease, positions]
   })
 }
 

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { whyNoEvent, type AuthEvent } from '@fastify-uws-auth/auth-contract'
 import { buryEvent } from '../db/dead-letters.js'
-import { claimLane, readLane, readOutboxState, settleLane } from '../db/outbox.js'
+import { claimLanes, readLanes, readOutboxState, settleLanes } from '../db/outbox.js'
 import type { DeliveryContext } from './deliver.js'
 import { toEnvelope } from './envelope.js'
 import type { EventTransport } from './event-transport.js'
 
 const BATCH = 200
+/** Of sixteen. A broker's confirm takes its time, so one lane after another would be slow; two workers share them. */
+const LANES_AT_ONCE = 8
 /** Longer than handing on a batch takes. What a worker that died had claimed waits for it. */
 const LEASE_MS = 10_000
 const POLL_MS = 50
@@ -60,17 +62,17 @@ export function startRelay (context: DeliveryContext, transport: EventTransport)
 }
 
 /**
- * Hands on the first events of one lane.
+ * Hands on the first events of some lanes.
  * @returns how many the outbox has lost by it
  * @throws when they could not be handed on; they stay
  */
 export async function relayOnce ({ pool, log, metrics }: DeliveryContext, transport: EventTransport): Promise<number> {
-  const claim = await claimLane(pool, randomUUID(), LEASE_MS)
+  const claim = await claimLanes(pool, randomUUID(), LEASE_MS, LANES_AT_ONCE)
   if (claim === undefined) return 0
   const settled: string[] = []
   try {
     const events: Array<{ position: string, event: AuthEvent }> = []
-    for (const row of await readLane(pool, claim, BATCH)) {
+    for (const row of await readLanes(pool, claim, BATCH)) {
       const envelope = toEnvelope(row)
       const reason = whyNoEvent(envelope)
       if (reason === undefined) {
@@ -89,6 +91,6 @@ export async function relayOnce ({ pool, log, metrics }: DeliveryContext, transp
     }
     return settled.length
   } finally {
-    await settleLane(pool, claim, settled)
+    await settleLanes(pool, claim, settled)
   }
 }
