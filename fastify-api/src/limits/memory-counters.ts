@@ -15,8 +15,8 @@ export class MemoryCounters implements LimitCounters {
   readonly #budgets = new LRUCache<string, Failures>({ max: MOST_BUDGETS })
   readonly #now: () => number
 
-  /** @param now milliseconds of a clock that never goes back */
-  constructor (now: () => number = () => performance.now()) {
+  /** @param now whole milliseconds of a clock that never goes back */
+  constructor (now: () => number = () => Math.floor(performance.now())) {
     this.#now = now
   }
 
