@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
+export interface LoginFailure { at: number, code: string | undefined }
+
 export interface LoginLoad {
   /** Sign-ins answered with 200 so far. */
   signedIn: () => number
-  /** Answers other than 200 and requests without one: when, and the status, 0 for none. */
-  failures: () => Array<{ at: number, status: number }>
+  /** Answers other than 200 and requests without one: when, and the code, none for no answer. */
+  failures: () => LoginFailure[]
   /** Resolves with the ids of the sessions that were answered, when all sign-ins have been. */
   finished: Promise<string[]>
 }
 
 /** Signs in at a steady pace, whether or not earlier answers have come. What fails is tried again, as a person would. */
 export function startLogins (url: string, { logins, perSecond, username }: { logins: number, perSecond: number, username: (n: number) => string }): LoginLoad {
-  const failures: Array<{ at: number, status: number }> = []
+  const failures: LoginFailure[] = []
   let signedIn = 0
 
   const signIn = async (n: number): Promise<string> => {
@@ -22,13 +24,13 @@ export function startLogins (url: string, { logins, perSecond, username }: { log
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ username: username(n), password: 'password123' })
       }).catch(() => undefined)
-      const body = await response?.json().catch(() => undefined) as { session?: { id: string } } | undefined
+      const body = await response?.json().catch(() => undefined) as { session?: { id: string }, code?: string } | undefined
       if (response?.status === 200 && body?.session !== undefined) {
         signedIn += 1
         return body.session.id
       }
-      failures.push({ at, status: response?.status ?? 0 })
-      await sleep(200)
+      failures.push({ at, code: body?.code })
+      await sleep(500)
     }
   }
   const run = async (): Promise<string[]> => {

@@ -74,7 +74,7 @@ export class HashProcessWorker implements HashWorker {
 
   async #launch (giveUp: AbortSignal): Promise<Running> {
     giveUp.throwIfAborted()
-    const child = fork(SCRIPT, { execArgv: NODE_FLAGS, cwd: '/', env: ENVIRONMENT, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const child = fork(SCRIPT, { execArgv: NODE_FLAGS, cwd: '/', env: ENVIRONMENT, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     child.on('message', (answer: Answer) => this.#settle?.(answer))
     const exited = new Promise<string>(resolve => {
       child.once('error', err => resolve(err.message))
