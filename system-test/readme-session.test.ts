@@ -29,7 +29,9 @@ t.test('the session in the README works as it is written there', { skip: missing
   await local.stop()
   t.notMatch(local.output(), /password123.*password/, 'no password in the logs')
   t.equal(local.output().match(JWT), null, 'no access token in the logs at their most talkative')
-  t.notOk(local.output().includes(cookieValue(terminal.folder)), 'no refresh token either')
+  const { refreshToken, device } = cookieValues(terminal.folder)
+  t.match([refreshToken, device], [/^[\w-]{115}$/, /^[\w-]{43}$/])
+  for (const value of [refreshToken!, device!]) t.notOk(local.output().includes(value), 'no cookie either')
 })
 
 t.test('the README lists the commands that package.json has', async t => {
@@ -86,8 +88,8 @@ function splitAnswers (output: string): [Record<string, unknown>, { accessToken:
   return [JSON.parse(output.slice(0, refreshStart)), JSON.parse(output.slice(refreshStart, refreshEnd))]
 }
 
-function cookieValue (folder: string): string {
-  const value = readFileSync(path.join(folder, 'cookies.txt'), 'utf8').trim().split('\t').at(-1)
-  if (!value || value.length < 50) throw new Error('there is no refresh cookie in cookies.txt')
-  return value
+/** Of curl's file: tab-separated, the name and the value last. */
+function cookieValues (folder: string): Record<string, string> {
+  const lines = readFileSync(path.join(folder, 'cookies.txt'), 'utf8').trim().split('\n')
+  return Object.fromEntries(lines.map(line => line.split('\t').slice(-2)).filter(({ length }) => length === 2))
 }
