@@ -50,7 +50,7 @@ async function measure (name: string, amqpUrl: string | undefined): Promise<Reco
       return () => { for (const { id } of events) latencies.push(performance.now() - committedAt.get(id)!) }
     }
   }
-  const context = { pool, log: pino({ level: 'error' }), metrics: createEventMetrics(await createMeter(undefined)) }
+  const context = { pool, log: pino({ level: 'error' }), metrics: createEventMetrics(await createMeter(undefined), [consumer]) }
   const transport = await createEventTransport(amqpUrl, context, [consumer])
   const relay = startRelay(context, transport)
   const record = async () => {

@@ -1,16 +1,20 @@
 import type { Meter } from '@fastify-uws-auth/auth-contract'
-import type { GuessBudgetName } from './auth/guess-budgets.js'
+import { GUESS_BUDGETS, type GuessBudgetName } from './auth/guess-budgets.js'
+
+const LOGIN_RESULTS = ['signed_in', 'wrong_password', 'unknown_user', 'disabled', 'locked', 'overloaded'] as const
+const REFRESH_OUTCOMES = ['rotate', 'replay', 'late_rotate', 'heal', 'replay_limited', 'theft', 'revoked', 'expired', 'state_lost', 'unknown'] as const
+const LIMITS = ['route', ...Object.keys(GUESS_BUDGETS) as GuessBudgetName[]] as const
 
 /** What the API counts; nothing in it names a user, a session or an address. */
 export interface ApiMetrics {
   /** @param result `signed_in`, or why not */
-  loggedIn: (result: string) => void
+  loggedIn: (result: typeof LOGIN_RESULTS[number]) => void
   /** @param outcome the word of the decision */
-  refreshed: (outcome: string) => void
+  refreshed: (outcome: typeof REFRESH_OUTCOMES[number]) => void
   /** @param seconds between a rotation and a replay of the token before it */
   replayed: (seconds: number) => void
   /** @param limit `route`, or the budget of wrong passwords */
-  rateLimited: (limit: 'route' | GuessBudgetName) => void
+  rateLimited: (limit: typeof LIMITS[number]) => void
 }
 
 export function createApiMetrics (meter: Meter): ApiMetrics {
@@ -19,10 +23,13 @@ export function createApiMetrics (meter: Meter): ApiMetrics {
     help: 'From a rotation to a replay, which was answered with the same token again',
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300]
   })
+  const loggedIn = meter.counter({ name: 'login_total', help: 'Sign-ins by password, by their result', labels: { result: LOGIN_RESULTS } })
+  const refreshed = meter.counter({ name: 'refresh_total', help: 'Refreshes by the decision on the refresh token', labels: { outcome: REFRESH_OUTCOMES } })
+  const rateLimited = meter.counter({ name: 'rate_limited_total', help: 'Refusals of a limit, by the limit', labels: { limit: LIMITS } })
   return {
-    loggedIn: meter.counter({ name: 'login_total', help: 'Sign-ins by password, by their result', labels: ['result'] }),
-    refreshed: meter.counter({ name: 'refresh_total', help: 'Refreshes by the decision on the refresh token', labels: ['outcome'] }),
+    loggedIn: result => loggedIn({ result }),
+    refreshed: outcome => refreshed({ outcome }),
     replayed: seconds => observeReplay(Math.max(0, seconds)),
-    rateLimited: meter.counter({ name: 'rate_limited_total', help: 'Refusals of a limit, by the limit', labels: ['limit'] })
+    rateLimited: limit => rateLimited({ limit })
   }
 }

@@ -36,7 +36,7 @@ async function main (): Promise<void> {
     log
   })
   const consumers = createConsumers(meter, mailMetrics)
-  const delivery = { pool, log, metrics: createEventMetrics(meter) }
+  const delivery = { pool, log, metrics: createEventMetrics(meter, consumers) }
   const transport = await createEventTransport(config.AMQP_URL, delivery, consumers)
   const relay = startRelay(delivery, transport)
   const replay = startReplay(delivery, consumers)

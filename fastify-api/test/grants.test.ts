@@ -86,7 +86,7 @@ t.test('each role can do its work and nothing else', async t => {
     const worker = poolOf(t, 'worker')
     const waiting = (await database.pool.query('select from outbox')).rowCount!
     await database.pool.query("insert into outbox (type) values ('unknown')")
-    const way = { pool: worker, log: silent, metrics: createEventMetrics(await createMeter(undefined)) }
+    const way = { pool: worker, log: silent, metrics: createEventMetrics(await createMeter(undefined), []) }
     let moved = 0
     while (moved <= waiting) moved += await relayOnce(way, createDirectTransport(way, []))
     await replayDeadLetters(database.pool, 'relay')

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { AuthError } from '@fastify-uws-auth/auth-contract'
 import t from 'tap'
 import { GUESS_BUDGETS, createGuessBudgets, type GuessBy } from '../src/auth/guess-budgets.js'
 import { createLimitKeys } from '../src/limits/limit-key.js'
@@ -15,11 +14,8 @@ function setUp (multiplier = 1) {
     counters: new MemoryCounters(() => now), limitKeys: createLimitKeys(peppers), multiplier, onLimited: budget => limited.push(budget)
   })
   /** @returns the attempt, or the seconds that it has to wait */
-  const begin = async (guess: Partial<GuessBy>) => await budgets.begin({ account: 'ada', deviceId: null, address: '192.0.2.1', ...guess })
-    .catch(err => {
-      if (err instanceof AuthError && err.code === 'rate_limited') return err.retryAfter!
-      throw err
-    })
+  const begin = async (guess: Partial<GuessBy>) => await budgets.begin({ account: 'ada', countedFrom: '1', deviceId: null, address: '192.0.2.1', ...guess })
+    .then(begun => begun.kind === 'limited' ? begun.retryAfter : begun)
   /** Fails as often as it may, at most `times`. @returns how often that was */
   const fail = async (times: number, guess: (i: number) => Partial<GuessBy>) => {
     const begun = await Promise.all(Array.from({ length: times }, (_, i) => begin(guess(i))))
@@ -99,6 +95,15 @@ t.test('wrong passwords in a row', async t => {
       const attempts = await Promise.all(Array.from({ length: 10 }, () => begin({})))
       for (const attempt of attempts) if (typeof attempt === 'number') t.fail('refused'); else await attempt.succeeded()
     }
+  })
+
+  t.test('another instant to count from begins anew what the account has, and nothing else', async t => {
+    const { fail } = setUp()
+    t.equal(await fail(200, () => ({ deviceId: 'laptop' })), 10)
+    t.equal(await fail(200, () => ({})), 10)
+    t.equal(await fail(200, () => ({ deviceId: 'laptop', countedFrom: '2' })), 10)
+    t.equal(await fail(200, i => ({ countedFrom: '2', address: `198.51.100.${i}` })), 20)
+    t.equal(await fail(200, i => ({ account: `user-${i}`, countedFrom: undefined })), 50, 'of the source')
   })
 
   t.test('what was not evaluated does not count', async t => {

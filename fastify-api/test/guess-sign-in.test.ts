@@ -1,14 +1,15 @@
 import t, { type Test } from 'tap'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
 import { REDIS_MISSING, createRedis } from '../../packages/auth-contract/test/fixtures/redis-server.js'
-import { DEMO_ACCOUNT } from '../src/auth/accounts.js'
+import { changePassword, DEMO_ACCOUNT } from '../src/auth/accounts.js'
+import { unlockAccount } from '../src/auth/guess-ceiling.js'
 import { createKeyFiles, deviceCookieOf, login, startApi, type TestApi } from './fixtures/api.js'
 import { runServer } from './fixtures/programs.js'
 
 /** Limits as they are in production. */
 async function start (t: Test, env: NodeJS.ProcessEnv = {}) {
   const api = await startApi(t, { RATE_LIMIT_MULTIPLIER: '1', METRICS_PORT: '1', TRUSTED_PROXIES: '127.0.0.1', ...env })
-  const counted = async (metric: string) => Number(new RegExp(`^${metric.replace(/[{}]/g, '\\$&')} (\\d+)$`, 'm').exec((await api.resources.meter.render()).text)?.[1] ?? 0)
+  const counted = async (metric: string) => Number(new RegExp(`^${metric.replace(/[{}]/g, '\\$&')} (\\d+)$`, 'm').exec((await api.resources.meter.render()).text)?.[1])
   return { api, counted }
 }
 
@@ -42,11 +43,15 @@ t.test('of a burst of guesses no more are evaluated than are free', async t => {
       checkEvaluated(t, count, 10)
       t.equal(await counted(`login_total{result="${result}"}`), count)
       for (const refused of answers.filter(({ statusCode }) => statusCode === 429)) {
-        t.match(refused.json(), { code: 'rate_limited' })
         t.match(refused.headers['retry-after'], /^[1-4]$/)
+        t.match(refused.json(), { code: 'rate_limited', detail: 'Too many wrong passwords; wait before the next try.', retryAfter: Number(refused.headers['retry-after']) })
       }
     }
     t.ok(await counted('rate_limited_total{limit="account_address"}') > 30)
+    const { userId, ...line } = api.logged.map(line => JSON.parse(line)).find(({ event }) => event === 'login.limited')
+    t.match(line, { limit: 'account_address', ip: '10.1.0.1', reqId: String })
+    t.equal(userId, (await api.database.pool.query('select id from users')).rows[0].id)
+    t.notMatch(api.logged.join(''), 'nobody-here')
     const { rows } = await api.database.pool.query('select failures from guess_ceilings')
     t.same(rows, [{ failures: await counted('login_total{result="wrong_password"}') }], 'what was refused does not count towards the ceiling')
   })
@@ -70,6 +75,26 @@ t.test('of a burst of guesses no more are evaluated than are free', async t => {
     const { api } = await start(t)
     t.equal(evaluated(t, await many(200, i => guess(api, { username: `user-${i}` }))), 30)
   })
+})
+
+t.test('an administrator unlocks, or sets the password: nobody waits any more', async t => {
+  const redis = REDIS_MISSING ? undefined : await createRedis(t)
+  for (const [place, env] of [['memory', {}], ['Redis', { REDIS_URL: redis?.url }]] as const) {
+    t.test(`counted in ${place}`, { skip: place === 'Redis' && REDIS_MISSING }, async t => {
+      const { api } = await start(t, env)
+      const { id } = (await api.database.pool.query('select id from users')).rows[0]
+      const { pool, passwords } = api.resources
+      const right = { password: DEMO_ACCOUNT.password }
+      const device = deviceCookieOf((await login(api.app)).response)
+      for (const [from, open] of [[1, () => unlockAccount(pool, id)], [2, () => changePassword(pool, passwords, id, right.password)]] as const) {
+        for (let i = 0; i < 12; i++) for (const known of [device, undefined]) await guess(api, { from, device: known })
+        t.equal((await guess(api, { ...right, from })).statusCode, 429)
+        await open()
+        t.equal((await guess(api, { ...right, from: from + 10, device })).statusCode, 200)
+        t.equal((await guess(api, { ...right, from: from + 10 })).statusCode, 200)
+      }
+    })
+  }
 })
 
 t.test('two processes with one Redis', { skip: REDIS_MISSING }, async t => {

@@ -65,6 +65,7 @@ t.test('Redis is away', { skip: REDIS_MISSING }, async t => {
       await counters.reset(['during'])
       t.equal(await guess(counters, 'during'), 3, 'a success begins anew here')
       t.equal(said(AWAY), 1)
+      t.notMatch(logged.join(''), /"reason":"\w*Error"/, 'the reason is a word that says something')
       await back(redis)
       await until(() => said(BACK) === 1)
       t.equal(counters.isInMemory, false)

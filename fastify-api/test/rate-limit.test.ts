@@ -5,14 +5,15 @@ import { DEMO_ACCOUNT } from '../src/auth/accounts.js'
 import { createKeyFiles, login, refresh, startApi } from './fixtures/api.js'
 
 t.test('requests per minute and address', async t => {
-  const { app } = await startApi(t, { RATE_LIMIT_MULTIPLIER: '0.1' })         // 3 sign-ins, 30 refreshes, 120 of anything
+  const { app, logged } = await startApi(t, { RATE_LIMIT_MULTIPLIER: '0.1' })         // 3 sign-ins, 30 refreshes, 120 of anything
   const signIn = (remoteAddress: string, headers: Record<string, string> = {}, payload: object = DEMO_ACCOUNT) =>
     app.inject({ method: 'POST', url: '/api/login', payload, headers, remoteAddress })
 
   t.test('the fourth sign-in is 429, says when to come back, and is not evaluated', async t => {
     for (let i = 0; i < 3; i++) t.equal((await signIn('192.0.2.1', {}, { username: `nobody-${i}`, password: 'wrong' })).statusCode, 401)
     const limited = await signIn('192.0.2.1')
-    t.match(limited.json(), { status: 429, code: 'rate_limited' })
+    t.match(limited.json(), { status: 429, code: 'rate_limited', retryAfter: Number(limited.headers['retry-after']) })
+    t.match(JSON.parse(logged.find(line => line.includes('request.limited'))!), { limit: 'login', ip: '192.0.2.1' })
     t.match(limited.headers, { 'retry-after': /^\d+$/, 'content-type': /^application\/problem\+json/, 'cache-control': 'no-store' })
     t.ok(Number(limited.headers['retry-after']) > 0 && Number(limited.headers['retry-after']) <= 60)
     t.notOk('set-cookie' in limited.headers)
@@ -89,7 +90,7 @@ t.test('of a burst exactly the limit passes', async t => {
   t.test('counted in memory', async t => {
     const api = await startApi(t, { RATE_LIMIT_MULTIPLIER: '0.2', METRICS_PORT: '1' })
     checkBurst(t, await burst([api]))
-    t.match((await api.resources.meter.render()).text, /^rate_limited_total\{limit="route"\} 194$/m)
+    t.match((await api.resources.meter.render()).text, /^rate_limited_total\{limit="route"\} 194\nrate_limited_total\{limit="account_device"\} 0$/m)
   })
 
   t.test('counted in Redis for two APIs, under names that say nothing', { skip: REDIS_MISSING }, async t => {

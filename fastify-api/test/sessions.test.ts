@@ -40,9 +40,11 @@ t.test('the sessions of a user', async t => {
     await pool.query(`alter database ${(await pool.query('select current_database() as name')).rows[0].name} set timezone to 'Asia/Kolkata'`)
     const fresh = await startApi(t, {}, { database: api.database, files: { keys: api.keys, env: api.env } })
     for (const [rotatedAt, lastUsedAt] of [['2026-03-01T10:59:59.999Z', '2026-03-01T10:00:00.000Z'], ['2026-03-01T11:00:00Z', '2026-03-01T11:00:00.000Z']]) {
-      await pool.query('update sessions set rotated_at = $2 where id = $1', [session.sessionId, rotatedAt])
+      await pool.query("update sessions set created_at = '2026-03-01T10:00:00Z', rotated_at = $2 where id = $1", [session.sessionId, rotatedAt])
       t.equal((await get(fresh.app, '/api/sessions', session.accessToken)).json().sessions[0].lastUsedAt, lastUsedAt)
     }
+    await pool.query("update sessions set created_at = '2026-03-01T10:40:00Z', rotated_at = '2026-03-01T10:50:00Z' where id = $1", [session.sessionId])
+    t.equal((await get(fresh.app, '/api/sessions', session.accessToken)).json().sessions[0].lastUsedAt, '2026-03-01T10:40:00.000Z', 'not before it began')
   })
 
   t.test('are online while they have an open socket on a process that lives', async t => {

@@ -26,7 +26,7 @@ t.test('signals', async t => {
   const handOver = (...events: AuthEvent[]) => deliver(pool, signals, ...events)
   const risks = async () => (await pool.query('select * from outbox order by position')).rows
   const rulesOfRisks = async () => (await risks()).map(({ data }) => data.rule as string)
-  const counted = async (rule: string) => Number(new RegExp(`risks_total\\{rule="${rule}"\\} (\\d+)`).exec((await meter.render()).text)?.[1] ?? 0)
+  const counted = async (rule: string) => Number(new RegExp(`risks_total\\{rule="${rule}"\\} (\\d+)`).exec((await meter.render()).text)?.[1])
   // The beginning of an hour, so that minutes can be counted on.
   const start = Math.floor(Date.now() / 3_600_000) * 3_600_000
   const at = (minute: number) => new Date(start + minute * MINUTE_MS).toISOString()

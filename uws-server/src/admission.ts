@@ -1,11 +1,17 @@
 import { CLOSE, type CloseCode, type ErrorCode, type Principal, type Revocation, type RevocationReason, type RevocationSet } from '@fastify-uws-auth/auth-contract'
 
+/** The names of close codes that say why a socket is not opened. */
+export const REFUSAL_REASONS = [
+  'bad_request', 'invalid_token', 'token_expired', 'forbidden', 'session_revoked', 'rate_limited', 'connection_limit', 'service restart', 'try again later'
+] as const
+export type RefusalReason = typeof REFUSAL_REASONS[number]
+
 /** Why a socket is not opened: as HTTP says it, and as a browser, which cannot read that, is told it. */
 export interface Refusal {
   kind: 'refused'
   error: ErrorCode
   close: CloseCode
-  reason: string
+  reason: RefusalReason
   /** What the client can do about it, where the code does not say it. */
   detail?: string
   /** Seconds after which a retry makes sense. */
@@ -18,12 +24,12 @@ export interface Admitted { kind: 'admitted', principal: Principal }
 
 export type Admission = Admitted | Refusal
 
-export function refuse (error: ErrorCode, close: CloseCode, reason: string, more: Pick<Refusal, 'detail' | 'retryAfter'> = {}): Refusal {
+export function refuse (error: ErrorCode, close: CloseCode, reason: RefusalReason, more: Pick<Refusal, 'detail' | 'retryAfter'> = {}): Refusal {
   return { kind: 'refused', error, close, reason, ...more }
 }
 
 /** The close code and its name for the end of a session. */
-export function closeForRevocation (reason: RevocationReason): { code: CloseCode, name: string } {
+export function closeForRevocation (reason: RevocationReason): { code: CloseCode, name: RefusalReason } {
   return reason === 'user_disabled' ? { code: CLOSE.forbidden, name: 'forbidden' } : { code: CLOSE.sessionRevoked, name: 'session_revoked' }
 }
 

@@ -1,14 +1,18 @@
 import { CLOSE, type Meter } from '@fastify-uws-auth/auth-contract'
+import { REFUSAL_REASONS, type RefusalReason } from './admission.js'
 import type { Carrier } from './upgrade.js'
 
-export type Initiator = 'server' | 'client' | 'network'
+const INITIATORS = ['server', 'client', 'network'] as const
+const REAUTH_RESULTS = ['renewed', 'unchanged', 'invalid_token', 'token_expired', 'mismatch', 'revoked', 'unknown'] as const
+const CARRIERS: ReadonlyArray<Carrier | 'none'> = ['query', 'header', 'ticket', 'message', 'none']
+
+export type Initiator = typeof INITIATORS[number]
 
 /** What the socket server tells about its sockets. */
 export interface SocketMetrics {
-  /** @param result `accepted`, or the name of the close code that says why not */
-  connected (result: string, carrier: Carrier | 'none'): void
+  connected (result: 'accepted' | RefusalReason, carrier: Carrier | 'none'): void
   closed (code: number, initiator: Initiator): void
-  reauthenticated (result: string): void
+  reauthenticated (result: typeof REAUTH_RESULTS[number]): void
   /** @param seconds from learning of the end of a session until its socket was told to close */
   revocationClosed (seconds: number): void
   /** @param bytes that waited for a reader who was too slow for them */
@@ -20,13 +24,13 @@ const FOREIGN_CODES: readonly number[] = [1001, 1002, 1005, 1006, 1011]
 const KNOWN_CODES: readonly number[] = [...Object.values(CLOSE), ...FOREIGN_CODES]
 
 export function createSocketMetrics (meter: Meter): SocketMetrics {
-  const connected = meter.counter({ name: 'ws_connects_total', help: 'Attempts to authenticate a socket, by result and by where the credential was', labels: ['result', 'carrier'] })
-  const closed = meter.counter({ name: 'ws_closes_total', help: 'Sockets that closed, by code and by who closed', labels: ['code', 'initiator'] })
-  const reauthenticated = meter.counter({ name: 'ws_reauths_total', help: 'Reauths by result', labels: ['result'] })
+  const connected = meter.counter({ name: 'ws_connects_total', help: 'Attempts to authenticate a socket, by result and by where the credential was', labels: { result: ['accepted', ...REFUSAL_REASONS].map(toLabel), carrier: CARRIERS } })
+  const closed = meter.counter({ name: 'ws_closes_total', help: 'Sockets that closed, by code and by who closed', labels: { code: [...KNOWN_CODES.map(String), 'other'], initiator: INITIATORS } })
+  const reauthenticated = meter.counter({ name: 'ws_reauths_total', help: 'Reauths by result', labels: { result: REAUTH_RESULTS } })
   return {
-    connected: (result, carrier) => connected(result.replaceAll(' ', '_'), carrier),
-    closed: (code, initiator) => closed(KNOWN_CODES.includes(code) ? String(code) : 'other', initiator),
-    reauthenticated: result => reauthenticated(result),
+    connected: (result, carrier) => connected({ result: toLabel(result), carrier }),
+    closed: (code, initiator) => closed({ code: KNOWN_CODES.includes(code) ? String(code) : 'other', initiator }),
+    reauthenticated: result => reauthenticated({ result }),
     revocationClosed: meter.histogram({
       name: 'ws_revocation_close_seconds',
       help: 'From learning of the end of a session until the close frame of its socket was sent',
@@ -34,6 +38,10 @@ export function createSocketMetrics (meter: Meter): SocketMetrics {
     }),
     dropped: meter.amount({ name: 'ws_dropped_bytes_total', help: 'Bytes that waited for readers who were closed for being too slow' })
   }
+}
+
+function toLabel (reason: string): string {
+  return reason.replaceAll(' ', '_')
 }
 
 export interface MeasuredSockets {

@@ -14,6 +14,9 @@ t.test('what operators see', async t => {
   const bearer = { headers: { authorization: `Bearer ${accessToken}` } }
   const read = async (pattern: RegExp) => Number(pattern.exec((await meter.render()).text)?.[1])
 
+  for (const never of ['ws_connects_total{result="try_again_later",carrier="ticket"}', 'ws_closes_total{code="4410",initiator="server"}', 'ws_reauths_total{result="revoked"}']) {
+    t.ok((await meter.render()).text.includes(`\n${never} 0\n`), `${never} begins at 0`)
+  }
   const anonymous = await connect(server.url)
   const byHeader = await connect(server.url, bearer)
   const byQuery = await connect(`${server.url}?token=${accessToken}`)

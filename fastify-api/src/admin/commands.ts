@@ -74,7 +74,7 @@ export const COMMANDS: Record<string, Command | undefined> = {
   async 'user unlock' ({ pool, print }, args) {
     const user = await find(pool, args)
     const closed = await unlockAccount(pool, user.id)
-    print(closed > 0 ? `Unlocked ${user.username}.` : `${user.username} was not locked; its count of wrong passwords begins anew.`)
+    print(closed > 0 ? `Unlocked ${user.username}.` : `${user.username} was not locked; its count of wrong passwords and its waits begin anew.`)
   },
 
   async 'session list' ({ pool, print }, args) {

@@ -1,4 +1,3 @@
-import { AuthError } from '@fastify-uws-auth/auth-contract'
 import { normalizeIP } from '@fastify/rate-limit'
 import type { Budget, LimitCounters } from '../limits/limit-counters.js'
 import type { LimitKeys } from '../limits/limit-key.js'
@@ -23,6 +22,8 @@ export type GuessBudgetName = keyof typeof GUESS_BUDGETS
 export interface GuessBy {
   /** The user's id; of an unknown user a name of what was typed. Both are treated alike. */
   account: string
+  /** From when on its failures count; another instant begins anew. The same for every unknown user. */
+  countedFrom: string | undefined
   /** The recognised device of the account; null for an unknown one. */
   deviceId: string | null
   /** Where it came from, in any spelling; null when it is no address, which counts as one. */
@@ -31,15 +32,23 @@ export interface GuessBy {
 
 /** A guess that has been counted as a failure. Nothing more to do when it is one. */
 export interface GuessAttempt {
+  kind: 'begun'
   /** Forgets the failures of the budgets that were used. */
   succeeded (): Promise<void>
   /** Nobody has learnt anything by it. */
   notEvaluated (): Promise<void>
 }
 
+/** A budget has to wait; none has been charged. */
+export interface LimitedGuess {
+  kind: 'limited'
+  limit: GuessBudgetName
+  /** Seconds. */
+  retryAfter: number
+}
+
 export interface GuessBudgets {
-  /** @throws {AuthError} `rate_limited` when a budget has to wait; none is charged then */
-  begin (guess: GuessBy): Promise<GuessAttempt>
+  begin (guess: GuessBy): Promise<GuessAttempt | LimitedGuess>
 }
 
 export interface GuessBudgetsOptions {
@@ -57,19 +66,22 @@ export function createGuessBudgets ({ counters, limitKeys, multiplier, onLimited
   const keysOf = (budgets: Budget[]) => budgets.map(({ key }) => key)
 
   return {
-    async begin ({ account, deviceId, address }) {
+    async begin ({ account: id, countedFrom = '', deviceId, address }) {
       const source = normalizeIP(address ?? 'unknown')         // as the limits of requests have it: IPv6 by /64
+      const account = [id, countedFrom]
       const ofAccount = deviceId === null
-        ? [budget('account_address', account, source), budget('account', account)]
-        : [budget('account_device', account, deviceId)]
+        ? [budget('account_address', ...account, source), budget('account', ...account)]
+        : [budget('account_device', ...account, deviceId)]
       const ofSource = deviceId === null ? [budget('source', source)] : []
       const budgets = [...ofAccount, ...ofSource]
       const begun = await counters.begin(budgets)
       if (begun.kind === 'refused') {
-        onLimited(budgets[begun.index]!.name)
-        throw new AuthError('rate_limited', { retryAfter: Math.ceil(begun.waitMs / SECOND) })
+        const limit = budgets[begun.index]!.name
+        onLimited(limit)
+        return { kind: 'limited', limit, retryAfter: Math.ceil(begun.waitMs / SECOND) }
       }
       return {
+        kind: 'begun',
         async succeeded () {
           await counters.reset(keysOf(ofAccount))
           if (ofSource.length > 0) await begun.attempt.forgive(keysOf(ofSource))

@@ -6,7 +6,7 @@ import { forgetGuesses } from '../db/guess-ceilings.js'
 import { markAuthenticated } from '../db/sessions.js'
 import { findCredentialsById } from '../db/users.js'
 import type { RequestOrigin } from '../request-origin.js'
-import type { GuessBudgets } from './guess-budgets.js'
+import type { GuessBudgets, LimitedGuess } from './guess-budgets.js'
 import { beginGuess, failGuess, giveBackGuess } from './guess-ceiling.js'
 import { hashIdentifier } from './identifier-hash.js'
 import type { PasswordHasher, PasswordPlace } from './passwords.js'
@@ -19,12 +19,14 @@ export interface ReauthenticateRequest { userId: string, sessionId: string, pass
 export type ReauthenticateOutcome =
   | { kind: 'reauthenticated' | 'session_ended' }
   | { kind: 'refused', reason: EventData<'login.failed'>['reason'], locked: boolean }
+  | LimitedGuess
 
 /**
  * Checks the password of a signed-in user once more. From then on access tokens of the session carry the new
  * `auth_time`, beginning with the next refresh. A wrong password is told and counted like one at sign-in from the
  * session's device; `locked` says that it was the last one to be evaluated.
- * @throws {AuthError} `overloaded` or `rate_limited` before any hashing; such an attempt counts nowhere
+ * `limited` says that wrong passwords have to wait: nothing was hashed, such an attempt counts nowhere.
+ * @throws {AuthError} `overloaded` before any hashing; such an attempt counts nowhere
  */
 export async function reauthenticate (context: ReauthenticateContext, request: ReauthenticateRequest): Promise<ReauthenticateOutcome> {
   const place = context.passwords.reserve()
@@ -40,7 +42,8 @@ async function reauthenticateAt (place: PasswordPlace, context: ReauthenticateCo
   const { ip, userAgent, requestId } = request.origin
   const user = await findCredentialsById(pool, request.userId)
   const deviceId = await findDeviceOfSession(pool, request.userId, request.sessionId) ?? null
-  const attempt = await context.guessBudgets.begin({ account: request.userId, deviceId, address: ip })
+  const attempt = await context.guessBudgets.begin({ account: request.userId, countedFrom: user?.guessesForgottenAt, deviceId, address: ip })
+  if (attempt.kind === 'limited') return attempt
   const guess = await beginGuess(pool, user?.id, deviceId).catch(async err => {
     await attempt.notEvaluated()
     throw err

@@ -5,7 +5,7 @@ import { recordEvent } from '../db/events.js'
 import { findCredentials, upgradePasswordHash } from '../db/users.js'
 import type { RequestOrigin } from '../request-origin.js'
 import { hashDeviceSecret, newDeviceSecret, recogniseDevice } from './devices.js'
-import type { GuessBudgets } from './guess-budgets.js'
+import type { GuessBudgets, LimitedGuess } from './guess-budgets.js'
 import { beginGuess, failGuess, giveBackGuess } from './guess-ceiling.js'
 import { canonicalIdentifier, isStorableIdentifier } from './identifier.js'
 import { hashIdentifier } from './identifier-hash.js'
@@ -40,6 +40,7 @@ type RefusalReason = EventData<'login.failed'>['reason']
 export type SignInOutcome =
   | { kind: 'signed_in', user: { id: string, username: string }, session: CreatedSession, amr: string[], refreshToken: string, deviceSecret: string | undefined }
   | { kind: 'refused', reason: RefusalReason, userId?: string | undefined, locked: boolean }
+  | LimitedGuess & { userId: string | undefined }
 
 const PASSWORD_ONLY = ['pwd']                       // RFC 8176
 const MAXIMUM = { sessions: 100, devices: 50 }
@@ -49,7 +50,8 @@ const MAXIMUM = { sessions: 100, devices: 50 }
  * that one, and the user's oldest where it would be the 101st. The reason of a refusal is for the log; clients get one
  * answer, after the same work. `locked` says that this failure closed the account to the device it came from.
  * `deviceSecret` is what the device cookie shall be; undefined leaves it alone.
- * @throws {AuthError} `overloaded` or `rate_limited` before any hashing; such an attempt counts nowhere
+ * `limited` says that wrong passwords have to wait: nothing was hashed, such an attempt counts nowhere.
+ * @throws {AuthError} `overloaded` before any hashing; such an attempt counts nowhere
  */
 export async function signIn (context: SignInContext, request: SignInRequest): Promise<SignInOutcome> {
   const place = context.passwords.reserve()
@@ -68,7 +70,8 @@ async function signInAt (place: PasswordPlace, context: SignInContext, request: 
   const deviceHash = hashDeviceSecret(request.deviceSecret)
   const deviceId = await recogniseDevice(pool, user?.id, deviceHash)
   const account = hashIdentifier(context.passwordPeppers, identifier)
-  const attempt = await context.guessBudgets.begin({ account: user?.id ?? account, deviceId, address: origin.ip })
+  const attempt = await context.guessBudgets.begin({ account: user?.id ?? account, countedFrom: user?.guessesForgottenAt, deviceId, address: origin.ip })
+  if (attempt.kind === 'limited') return { ...attempt, userId: user?.id }
   const guess = await beginGuess(pool, user?.id, deviceId).catch(async err => {
     await attempt.notEvaluated()
     throw err

@@ -11,7 +11,7 @@ import { RISK_RULES } from './risk-rules.js'
  * group and cool-down, however many workers look, however late and in whichever order events come.
  */
 export function createSignalsConsumer (meter: Meter): Consumer {
-  const riskRaised = meter.counter({ name: 'risks_total', help: 'Risks that were detected, by rule', labels: ['rule'] })
+  const riskRaised = meter.counter({ name: 'risks_total', help: 'Risks that were detected, by rule', labels: { rule: RISK_RULES.map(({ name }) => name) } })
   return {
     name: 'signals',
     types: [...new Set<EventType>(RISK_RULES.flatMap(({ types }) => types))],
@@ -23,7 +23,7 @@ export function createSignalsConsumer (meter: Meter): Consumer {
       const windows = await findCrowdedWindows(db, sightings.filter(sighting => news.has(keyOf(sighting))))
       const risks = toRisks(windows, sightings)
       for (const risk of risks) await raiseRisk(db, risk)
-      return () => risks.forEach(({ rule }) => riskRaised(rule))
+      return () => risks.forEach(({ rule }) => riskRaised({ rule }))
     }
   }
 }

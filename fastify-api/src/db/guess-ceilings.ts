@@ -71,8 +71,13 @@ export async function forgetGuesses (db: Queryable, userId: string, deviceId: st
   })
 }
 
-/** Begins every budget of an account anew. @returns how many of them were used up */
+/**
+ * Begins every budget of an account anew, the waits of `GUESS_BUDGETS` too: their keys hold the instant. Inside a transaction.
+ * @returns how many budgets were used up
+ */
 export async function forgetAllGuesses (db: Queryable, userId: string): Promise<number> {
+  // The user first, as a sign-in locks them, so that the two cannot deadlock.
+  await db.query('update users set guesses_forgotten_at = now() where id = $1', [userId])
   const { rows } = await db.query<{ closed: boolean }>(`delete from guess_ceilings where user_id = $1 returning ${IS_CLOSED} as closed`, [userId])
   return rows.filter(({ closed }) => closed).length
 }

@@ -16,10 +16,10 @@ export interface SessionRow {
   online: boolean
 }
 
-/** The sessions of a user that can still be refreshed, newest first; when one was last used, to the hour. */
+/** The sessions of a user that can still be refreshed, newest first; when one was last used, to the hour and not before it began. */
 export async function listLiveSessions (db: Queryable, userId: string): Promise<SessionRow[]> {
   const { rows } = await db.query<SessionRow>(
-    `select id, created_at as "createdAt", date_trunc('hour', rotated_at, 'UTC') as "lastUsedAt", expires_at as "expiresAt",
+    `select id, created_at as "createdAt", greatest(created_at, date_trunc('hour', rotated_at, 'UTC')) as "lastUsedAt", expires_at as "expiresAt",
             user_agent as "userAgent", host(ip) as ip, (select d.id from devices d where d.user_id = s.user_id and d.id = s.device_id) as device, ${IS_ONLINE} as online
        from sessions s
       where user_id = $1 and ${IS_LIVING}

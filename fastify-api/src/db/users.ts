@@ -9,6 +9,8 @@ export interface Credentials {
   /** Exact text of the instant: a Date would lose its microseconds. */
   passwordChangedAt: string
   disabled: boolean
+  /** Exact text of the instant from which wrong passwords count, in any time zone the same. */
+  guessesForgottenAt: string
 }
 
 export interface Account {
@@ -30,7 +32,8 @@ export interface NewPassword { hash: string, pepperVersion: number }
 const ACCOUNT = 'id, username, email, created_at as "createdAt", password_changed_at as "passwordChangedAt"'
 
 const CREDENTIALS = `id, username, password_hash as "passwordHash", password_pepper_version as "passwordPepperVersion",
-  password_changed_at::text as "passwordChangedAt", disabled_at is not null as disabled`
+  password_changed_at::text as "passwordChangedAt", disabled_at is not null as disabled,
+  extract(epoch from guesses_forgotten_at)::text as "guessesForgottenAt"`
 
 /** @param identifier canonical username or e-mail address */
 export async function findCredentials (db: Queryable, identifier: string): Promise<Credentials | undefined> {

@@ -1,5 +1,6 @@
 import { AuthError } from '@fastify-uws-auth/auth-contract'
 import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
+import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { LimitCounters } from '../limits/limit-counters.js'
 import type { LimitKeys } from '../limits/limit-key.js'
@@ -27,6 +28,7 @@ export default fp<RateLimitOptions>(async (app, { multiplier, counters, limitKey
   if (multiplier > 1) app.log.warn({ multiplier }, 'RATE_LIMIT_MULTIPLIER raises every rate limit; for tests only')
   const maximum = (name: keyof typeof RATE_LIMITS) => Math.ceil(RATE_LIMITS[name] * multiplier)
   app.decorate('rateLimitOf', name => ({ rateLimit: { max: maximum(name), timeWindow: WINDOW, groupId: ` ${name}` } }))
+  const nameOf = ({ routeOptions: { config } }: FastifyRequest) => (config.rateLimit || undefined)?.groupId?.trim() ?? 'anything'
 
   // The library's own store shows every request of a tick the last one's count: of a burst over the limit none passes.
   class Store implements FastifyRateLimitStore {
@@ -47,7 +49,10 @@ export default fp<RateLimitOptions>(async (app, { multiplier, counters, limitKey
     timeWindow: WINDOW,
     store: Store,
     enableDraftSpec: true,
-    onExceeded: onLimited,
+    onExceeded (request) {
+      onLimited()
+      request.log.info({ event: 'request.limited', limit: nameOf(request), ip: request.ip }, 'too many requests')
+    },
     errorResponseBuilder: (_request, { ttl }) => new AuthError('rate_limited', { retryAfter: Math.ceil(ttl / 1000) })
   })
 }, { name: 'rate-limit' })

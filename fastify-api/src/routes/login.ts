@@ -8,6 +8,7 @@ import type { DeviceCookie } from '../device-cookie.js'
 import type { ApiMetrics } from '../metrics.js'
 import type { RefreshCookie } from '../refresh-cookie.js'
 import { originOf } from '../request-origin.js'
+import { limitedGuess } from './limited-guess.js'
 import { LoginResponse, problems } from './schemas.js'
 
 const LoginRequest = Type.Object({
@@ -33,6 +34,7 @@ export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, {
       if (err instanceof AuthError && err.code === 'overloaded') metrics.loggedIn(err.code)
       throw err
     })
+    if (outcome.kind === 'limited') throw limitedGuess(request, 'login.limited', outcome, outcome.userId)
     metrics.loggedIn(outcome.kind === 'refused' ? outcome.reason : outcome.kind)
     if (outcome.kind === 'refused') {
       request.log.info({ event: 'login.failed', reason: outcome.reason, userId: outcome.userId, ip: request.ip }, 'sign-in refused')

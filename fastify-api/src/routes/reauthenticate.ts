@@ -4,6 +4,7 @@ import Type from 'typebox'
 import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
 import { reauthenticate, type ReauthenticateContext } from '../auth/reauthenticate.js'
 import { originOf } from '../request-origin.js'
+import { limitedGuess } from './limited-guess.js'
 import { problems } from './schemas.js'
 
 const ReauthenticateRequest = Type.Object({
@@ -26,6 +27,7 @@ export const reauthenticateRoute: FastifyPluginAsyncTypebox<ReauthenticateOption
   }, async (request, reply) => {
     const { subject: userId, sessionId } = request.principal!
     const outcome = await reauthenticate(reauthenticateContext, { userId, sessionId, password: request.body.password, origin: originOf(request) })
+    if (outcome.kind === 'limited') throw limitedGuess(request, 'reauthentication.limited', outcome, userId)
     if (outcome.kind !== 'reauthenticated') {
       const refused = outcome.kind === 'refused'
       request.log.info({ event: 'reauthentication.failed', reason: refused ? outcome.reason : outcome.kind, userId, sessionId, ip: request.ip }, 'reauthentication refused')

@@ -11,6 +11,7 @@ export const Problem = Type.Object({
   status: Type.Integer(),
   detail: Type.Optional(Type.String()),
   code: Type.Enum(Object.keys(ERRORS) as ErrorCode[]),
+  retryAfter: Type.Optional(Type.Integer({ description: 'Seconds after which a retry makes sense, as in the header Retry-After' })),
   requestId: Type.String(),
   errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() })))
 })

@@ -55,6 +55,8 @@ export interface Problem {
   detail?: string
   code: ErrorCode
   requestId: string
+  /** Seconds after which a retry makes sense, as in the header Retry-After. */
+  retryAfter?: number
   errors?: Array<{ pointer: string, detail: string }>
 }
 
@@ -67,5 +69,6 @@ export function toProblem (error: AuthError, requestId: string): Problem {
     ...(error.detail !== undefined && error.status < 500 ? { detail: error.detail } : {}),
     code: error.code,
     requestId
+    ...(error.retryAfter !== undefined ? { retryAfter: error.retryAfter } : {}),
   }
 }

@@ -4,6 +4,17 @@ export interface MetricName { name: string, help: string }
 /** Labels have values that are words of ours: never an id, an address or anything a client has sent. */
 export interface LabelledMetric extends MetricName { labels?: readonly string[] }
 
+/**
+ * The labels of a counter with every value they can have. All combinations begin at 0: of a counter that comes into
+ * being with its first incident, `increase()` does not see that one.
+ */
+export type Labels = Readonly<Record<string, readonly string[]>>
+
+export interface CounterMetric<Known extends Labels> extends MetricName { labels: Known }
+
+/** One value for each label. */
+export type LabelValues<Known extends Labels> = { [Label in keyof Known]: Known[Label][number] }
+
 export interface HistogramMetric extends LabelledMetric {
   /** Upper bounds, in seconds, rising. */
   buckets: number[]
@@ -18,8 +29,9 @@ export interface GaugeMetric extends MetricName {
 
 /** Takes measurements. The rest of the program does not know who reads them, or whether anybody does. */
 export interface Meter {
-  /** @returns counts one, under the values of the labels in their order */
-  counter (metric: LabelledMetric): (...values: string[]) => void
+  /** @returns counts one, under these values of the labels */
+  counter<const Known extends Labels> (metric: CounterMetric<Known>): (values: LabelValues<Known>) => void
+  counter (metric: MetricName): () => void
   /** @returns counts something that comes in amounts, such as bytes */
   amount (metric: MetricName): (more: number) => void
   histogram (metric: HistogramMetric): (seconds: number, ...values: string[]) => void

@@ -1,5 +1,5 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { GaugeMetric, HistogramMetric, LabelledMetric, Measurements, Meter, MetricName } from './meter.js'
+import type { GaugeMetric, HistogramMetric, Labels, Measurements, Meter, MetricName } from './meter.js'
 
 /** The meter that Prometheus reads. No other module imports its library. */
 export class PrometheusMeter implements Meter {
@@ -10,9 +10,10 @@ export class PrometheusMeter implements Meter {
     if (watchesProcess) collectDefaultMetrics({ register: this.#registry })
   }
 
-  counter ({ name, help, labels = [] }: LabelledMetric): (...values: string[]) => void {
-    const counter = new Counter({ name, help, labelNames: [...labels], registers: [this.#registry] })
-    return (...values) => counter.labels(...values).inc()
+  counter ({ name, help, labels = {} }: MetricName & { labels?: Labels }): (values?: Record<string, string>) => void {
+    const counter = new Counter({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] })
+    for (const values of combinations(labels)) counter.inc(values, 0)
+    return (values = {}) => counter.inc(values)
   }
 
   amount ({ name, help }: MetricName): (more: number) => void {
@@ -64,4 +65,10 @@ export class SummingMeter extends PrometheusMeter {
     const sum = AggregatorRegistry.aggregate([await this.measurements(), ...await this.#collect()])
     return { contentType: sum.contentType, text: await sum.metrics() }
   }
+}
+
+/** Each value of each label with each of the others. */
+function combinations (labels: Labels): Array<Record<string, string>> {
+  return Object.entries(labels).reduce<Array<Record<string, string>>>(
+    (some, [label, values]) => some.flatMap(one => values.map(value => ({ ...one, [label]: value }))), [{}])
 }

@@ -32,7 +32,7 @@ t.test('429 and 503 say when to come back, others only when told to', t => {
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
     const { status } = ERRORS[code]
     t.equal(new AuthError(code).retryAfter, status === 429 || status === 503 ? 1 : undefined, code)
-    t.equal(new AuthError(code, { retryAfter: 7 }).retryAfter, 7, code)
+    t.equal(toProblem(new AuthError(code, { retryAfter: 7 }), 'request-1').retryAfter, 7, code)
   }
   t.end()
 })
@@ -48,6 +48,7 @@ t.test('a problem is public: the cause never, the detail only below 500', t => {
       status,
       ...(status < 500 ? { detail: 'the detail' } : {}),
       code,
+      ...(status === 429 || status === 503 ? { retryAfter: 1 } : {}),
       requestId: 'request-1'
     })
     t.notOk('detail' in toProblem(new AuthError(code), 'request-1'))

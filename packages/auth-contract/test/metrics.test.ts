@@ -21,9 +21,9 @@ t.test('without a port nothing is measured and nothing listens', async t => {
 t.test('GET /metrics answers with everything measured, and with the process itself', async t => {
   const port = await findFreePort()
   const meter = await createMeter(port)
-  const count = meter.counter({ name: 'things_total', help: 'Things', labels: ['kind'] })
-  count('one')
-  count('one')
+  const count = meter.counter({ name: 'things_total', help: 'Things', labels: { kind: ['one', 'none'] } })
+  count({ kind: 'one' })
+  count({ kind: 'one' })
   meter.gauge({ name: 'level', help: 'Level' }, () => 7)
   const server = await startMetricsServer({ meter, host: '127.0.0.1', port })
   t.teardown(() => server.close())
@@ -31,18 +31,18 @@ t.test('GET /metrics answers with everything measured, and with the process itse
   const text = await response.text()
   t.equal(response.status, 200)
   t.match(response.headers.get('content-type'), /^text\/plain; version=0\.0\.4/)
-  for (const line of [/^things_total\{kind="one"\} 2$/m, /^level 7$/m, /^process_cpu_seconds_total /m, /^nodejs_eventloop_lag_seconds /m]) t.match(text, line)
+  for (const line of [/^things_total\{kind="one"\} 2$/m, /^things_total\{kind="none"\} 0$/m, /^level 7$/m, /^process_cpu_seconds_total /m, /^nodejs_eventloop_lag_seconds /m]) t.match(text, line)
   t.equal((await fetch(`http://127.0.0.1:${port}/metrics?x=1`)).status, 200)
   t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404)
   t.equal((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST', body: 'x' })).status, 404)
 })
 
-t.test('several labels, in their order, and a gauge with one', async t => {
+t.test('several labels, every known value from the start, and a gauge with one', async t => {
   const meter = await createMeter(1)
-  const count = meter.counter({ name: 'closes_total', help: 'Closes', labels: ['code', 'reason'] })
-  count('4401', 'invalid_token')
-  count('4410', 'logout')
-  count('4410', 'logout')
+  const count = meter.counter({ name: 'closes_total', help: 'Closes', labels: { code: ['4401', '4410'], reason: ['invalid_token', 'logout'] } })
+  count({ code: '4401', reason: 'invalid_token' })
+  count({ reason: 'logout', code: '4410' })
+  count({ reason: 'logout', code: '4410' })
   const observe = meter.histogram({ name: 'wait_seconds', help: 'Waits', labels: ['carrier', 'result'], buckets: [1] })
   observe(0.5, 'query', 'accepted')
   let states: Record<string, number> = { active: 3, grace: 1 }
@@ -50,6 +50,7 @@ t.test('several labels, in their order, and a gauge with one', async t => {
   const { text } = await meter.render()
   t.match(text, /^closes_total\{code="4401",reason="invalid_token"\} 1$/m)
   t.match(text, /^closes_total\{code="4410",reason="logout"\} 2$/m)
+  t.match(text, /^closes_total\{code="4401",reason="logout"\} 0$/m, 'begins at 0, so that its first increase is seen')
   t.match(text, /^wait_seconds_bucket\{le="1",carrier="query",result="accepted"\} 1$/m)
   t.match(text, /^sockets\{state="active"\} 3$/m)
   states = { active: 2 }
@@ -61,7 +62,7 @@ t.test('several labels, in their order, and a gauge with one', async t => {
 t.test('what several processes have measured becomes one page', async t => {
   const [a, b] = [await createMeter(1), await createMeter(1)]
   for (const [meter, level] of [[a, 3], [b, 5]] as const) {
-    meter.counter({ name: 'closes_total', help: 'Closes', labels: ['code', 'reason'] })('4410', 'logout')
+    meter.counter({ name: 'closes_total', help: 'Closes', labels: { code: ['4410'], reason: ['logout'] } })({ code: '4410', reason: 'logout' })
     meter.histogram({ name: 'wait_seconds', help: 'Waits', buckets: [1] })(level / 10)
     meter.gauge({ name: 'sockets', help: 'Sockets', labels: ['state'] }, () => ({ active: level }))
     meter.gauge({ name: 'staleness_seconds', help: 'Staleness', together: 'max' }, () => level)
