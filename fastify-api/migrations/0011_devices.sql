@@ -1,22 +1,20 @@
 -- Up Migration
 
--- A browser that an account has signed in from. Its cookie has one value, whoever uses the browser: a row for each of
--- its users, all with the hash of that value.
+-- A browser that an account has signed in from. Its cookie holds a secret for each account that uses the browser.
 create table devices (
   id uuid primary key default uuid_v7(),
   user_id uuid not null references users (id),
-  secret_hash bytea not null check (length(secret_hash) = 32),
+  secret_hash bytea not null unique check (length(secret_hash) = 32),
   user_agent text,
   ip inet,
   created_at timestamptz not null default now(),
   last_used_at timestamptz not null default now(),
-  unique (secret_hash, user_id),
   unique (user_id, id)
 );
 
 create index devices_by_last_use on devices (last_used_at);
 
-comment on column devices.secret_hash is 'SHA-256 of the cookie; the value itself is only in the browser';
+comment on column devices.secret_hash is 'SHA-256 of the secret; the secret itself is only in the browser';
 comment on column devices.last_used_at is 'last sign-in; user_agent and ip are of that one';
 
 -- Without a foreign key: forgetting a device would have to write, and so to lock, rows that refreshes are working on.

@@ -2,10 +2,11 @@
 
 alter table sessions
   add column rotated_ip inet,
-  add column moved_from inet;
+  add column moved_from inet,
+  add column move_told_at timestamptz;
 
 comment on column sessions.rotated_ip is 'where the last rotation came from; the sign-in, until there is one';
-comment on column sessions.moved_from is 'decision on the last presented refresh token, like outcome: the address it had been rotated from before, when a replay or late rotation came from another network';
+comment on column sessions.moved_from is 'decision on the last presented refresh token, like outcome: the address it had been rotated from before, when a replay or late rotation came from another network and that is to be told';
 
 create function same_network (a inet, b inet) returns boolean language sql immutable parallel safe as $$
   select case

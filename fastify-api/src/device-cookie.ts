@@ -6,7 +6,7 @@ import { createHostCookie } from './host-cookie.js'
 export interface DeviceCookie {
   /** @returns undefined also when it came more than once: a cookie that helps must not keep anybody from signing in */
   read (request: FastifyRequest): string | undefined
-  set (reply: FastifyReply, deviceSecret: string): void
+  set (reply: FastifyReply, value: string): void
 }
 
 /** @param publicUrl where browsers reach the API */
@@ -17,6 +17,6 @@ export function createDeviceCookie (publicUrl: string): DeviceCookie {
       const sent = cookie.read(request)
       return sent === 'sent_twice' ? undefined : sent.value
     },
-    set: (reply, deviceSecret) => cookie.set(reply, deviceSecret, DEVICE_LIFETIME_SECONDS)
+    set: (reply, value) => cookie.set(reply, value, DEVICE_LIFETIME_SECONDS)
   }
 }

@@ -41,6 +41,7 @@ t.test('the audit log', async t => {
       'password.changed': { by: 'user' },
       'account.locked': { deviceId, failures: 5 },
       'account.unlocked': { by: 'admin' },
+      'device.forgotten': { deviceId: randomUUID() },
       'key.rotated': { kid: 'x' },
       'risk.detected': { rule: 'a_rule', count: 3, ip: null, sessionId: null }
     }

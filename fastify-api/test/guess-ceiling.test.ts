@@ -20,10 +20,10 @@ t.test('a hundred wrong passwords in a row', async t => {
       method: 'POST', url: '/api/login', payload: { username: credentials.username, password }, headers: device === undefined ? {} : { cookie: `device=${device}` }
     })
     /** That many failures at once, over both processes, without the hashing, which would take most of the time. */
-    const guessWrong = (count: number, deviceSecret?: string) => Promise.all(Array.from({ length: count }, (_, i) => {
+    const guessWrong = (count: number, deviceCookie?: string) => Promise.all(Array.from({ length: count }, (_, i) => {
       const context = signInContextOf(i % 2 ? api : other)
       return signIn({ ...context, passwords: comparingBy(context.passwords, async () => false) },
-        { identifier: credentials.username, password: 'x', origin: TEST_ORIGIN, refreshToken: undefined, deviceSecret })
+        { identifier: credentials.username, password: 'x', origin: TEST_ORIGIN, refreshToken: undefined, deviceCookie })
     }))
     const right = async (device?: string) => await guess(credentials.password, device)
     const budgets = async () => (await pool.query('select device_id as device, failures from guess_ceilings where user_id = $1 order by device_id nulls first', [id])).rows
@@ -59,7 +59,7 @@ t.test('a hundred wrong passwords in a row', async t => {
     let compared = 0
     const context = signInContextOf(api)
     const passwords = comparingBy(context.passwords, async matches => { compared++; return await matches() })
-    const request = { password: user.credentials.password, origin: TEST_ORIGIN, refreshToken: undefined, deviceSecret: undefined }
+    const request = { password: user.credentials.password, origin: TEST_ORIGIN, refreshToken: undefined, deviceCookie: undefined }
     t.same(reasonsOf([await signIn({ ...context, passwords }, { ...request, identifier: user.credentials.username })]), ['locked'])
     t.same(reasonsOf([await signIn({ ...context, passwords }, { ...request, identifier: 'nobody-here' })]), ['unknown_user'])
     t.equal(compared, 2)
@@ -127,7 +127,7 @@ t.test('a hundred wrong passwords in a row', async t => {
     await user.guessWrong(MAXIMUM - 1)
     const context = signInContextOf(api)
     const overloaded = { ...context, passwords: comparingBy(context.passwords, async () => { throw new AuthError('overloaded') }) }
-    const request = { identifier: user.credentials.username, password: 'x', origin: TEST_ORIGIN, refreshToken: undefined, deviceSecret: undefined }
+    const request = { identifier: user.credentials.username, password: 'x', origin: TEST_ORIGIN, refreshToken: undefined, deviceCookie: undefined }
     for (let i = 0; i < 3; i++) await t.rejects(signIn(overloaded, request), { code: 'overloaded' })
     t.same(await user.budgets(), [{ device: null, failures: MAXIMUM - 1 }])
     await user.guess('wrong')

@@ -22,7 +22,9 @@ async function createPool (t: Test, workers: HashWorker[], maxWaitMs = 1500): Pr
   return pool
 }
 
-const startProcesses = (count: number) => Promise.all(Array.from({ length: count }, () => HashProcessWorker.start(LOG)))
+/** Later than a task in the queue gives up. */
+const HUNG_AFTER_MS = 6000
+const startProcesses = (count: number) => Promise.all(Array.from({ length: count }, () => HashProcessWorker.start(LOG, HUNG_AFTER_MS)))
 
 for (const [kind, skip, start] of [
   ['threads', false, async (count: number) => createThreadWorkers(count)],

@@ -81,7 +81,7 @@ t.test('signing in', async t => {
           await interfere(userId)
           return result
         })
-      }, { identifier: username, password, origin: TEST_ORIGIN, refreshToken: undefined, deviceSecret: undefined })
+      }, { identifier: username, password, origin: TEST_ORIGIN, refreshToken: undefined, deviceCookie: undefined })
       t.equal(outcome.kind, 'refused', name)
       const { rows } = await pool.query('select count(*)::int as live from sessions where user_id = $1 and revoked_at is null', [userId])
       t.equal(rows[0].live, 0)

@@ -87,7 +87,7 @@ t.test('a user has at most a hundred living sessions', async t => {
     const outcomes = await Promise.all(Array.from({ length: 90 }, (_, i) => {
       const context = signInContextOf(i % 2 ? api : other)
       return signIn({ ...context, passwords: comparingBy(context.passwords, async () => true) },
-        { identifier: user.credentials.username, password: 'x', origin: TEST_ORIGIN, refreshToken: undefined, deviceSecret: undefined })
+        { identifier: user.credentials.username, password: 'x', origin: TEST_ORIGIN, refreshToken: undefined, deviceCookie: undefined })
     }))
     const left = await living(user.id)
     t.equal(left.length, MAXIMUM)

@@ -11,8 +11,8 @@ const NODE_FLAGS = ['--max-semi-space-size=1']
 // Nothing of this process's own environment: that holds connection strings.
 const ENVIRONMENT = { PATH: process.env['PATH'], MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '1' }
 const READY_WITHIN_MS = 30_000
-/** Shorter than a request may take, longer than any hash that somebody still waits for. */
-const HUNG_AFTER_MS = 10_000
+/** Far longer than a request may take: on a busy machine a process of idle priority may get no time for a while. */
+const HUNG_AFTER_MS = 60_000
 
 type Answer = { result: HashResult } | { error: string }
 
@@ -22,20 +22,25 @@ type Answer = { result: HashResult } | { error: string }
  */
 export class HashProcessWorker implements HashWorker {
   readonly #supervised: Supervised
+  readonly #hungAfterMs: number
   #child: ChildProcess | undefined
   #listener = () => {}
   #settle: ((answer: Answer | undefined) => void) | undefined
 
-  private constructor (log: Pick<Logger, 'error'>) {
+  private constructor (log: Pick<Logger, 'error'>, hungAfterMs: number) {
+    this.#hungAfterMs = hungAfterMs
     this.#supervised = new Supervised({
       launch: giveUp => this.#launch(giveUp),
       onCrash: (reason, restartInMs) => log.error({ reason, restartInMs }, 'a hash process ended by itself')
     })
   }
 
-  /** Resolves when it is ready. */
-  static async start (log: Pick<Logger, 'error'>): Promise<HashProcessWorker> {
-    const worker = new HashProcessWorker(log)
+  /**
+   * Resolves when it is ready.
+   * @param hungAfterMs how long a hash may take before the process is replaced
+   */
+  static async start (log: Pick<Logger, 'error'>, hungAfterMs = HUNG_AFTER_MS): Promise<HashProcessWorker> {
+    const worker = new HashProcessWorker(log, hungAfterMs)
     await worker.#supervised.start()
     return worker
   }
@@ -56,7 +61,7 @@ export class HashProcessWorker implements HashWorker {
   // A hash is not tried on another process when one ends: what ended this one could end them all.
   async compute (task: HashTask): Promise<HashResult> {
     const child = this.#child!
-    const hung = setTimeout(() => child.kill('SIGKILL'), HUNG_AFTER_MS)
+    const hung = setTimeout(() => child.kill('SIGKILL'), this.#hungAfterMs)
     const answer = await new Promise<Answer | undefined>(resolve => {
       this.#settle = resolve
       child.send(task, () => {})                  // when it cannot be sent, the exit follows

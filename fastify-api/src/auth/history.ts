@@ -23,7 +23,8 @@ const VISIBLE = new Map<EventType, readonly string[]>([
   ['session.refreshed_elsewhere', ['outcome', 'rotatedIp']],
   ['password.changed', ['by']],
   ['account.locked', ['failures']],
-  ['account.unlocked', ['by']]
+  ['account.unlocked', ['by']],
+  ['device.forgotten', []]
 ])
 
 /**

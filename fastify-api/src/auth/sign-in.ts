@@ -4,7 +4,7 @@ import { createSession, type CreatedSession } from '../db/create-session.js'
 import { recordEvent } from '../db/events.js'
 import { findCredentials, upgradePasswordHash } from '../db/users.js'
 import type { RequestOrigin } from '../request-origin.js'
-import { hashDeviceSecret, newDeviceSecret, recogniseDevice } from './devices.js'
+import { hashDeviceSecret, newDeviceSecret, readDeviceSecrets, recogniseDevice, writeDeviceSecrets } from './devices.js'
 import type { GuessBudgets, LimitedGuess } from './guess-budgets.js'
 import { beginGuess, failGuess, giveBackGuess } from './guess-ceiling.js'
 import { canonicalIdentifier, isStorableIdentifier } from './identifier.js'
@@ -32,13 +32,13 @@ export interface SignInRequest {
   /** The refresh cookie that came along; a live session behind it ends, replaced by the new one. */
   refreshToken: string | undefined
   /** The device cookie that came along. */
-  deviceSecret: string | undefined
+  deviceCookie: string | undefined
 }
 
 type RefusalReason = EventData<'login.failed'>['reason']
 
 export type SignInOutcome =
-  | { kind: 'signed_in', user: { id: string, username: string }, session: CreatedSession, amr: string[], refreshToken: string, deviceSecret: string | undefined }
+  | { kind: 'signed_in', user: { id: string, username: string }, session: CreatedSession, amr: string[], refreshToken: string, deviceCookie: string }
   | { kind: 'refused', reason: RefusalReason, userId?: string | undefined, locked: boolean }
   | LimitedGuess & { userId: string | undefined }
 
@@ -49,7 +49,7 @@ const MAXIMUM = { sessions: 100, devices: 50 }
  * Signs a user in by password. Always a fresh session, never the one of a cookie that came along (fixation). It ends
  * that one, and the user's oldest where it would be the 101st. The reason of a refusal is for the log; clients get one
  * answer, after the same work. `locked` says that this failure closed the account to the device it came from.
- * `deviceSecret` is what the device cookie shall be; undefined leaves it alone.
+ * `deviceCookie` is what the device cookie shall be.
  * `limited` says that wrong passwords have to wait: nothing was hashed, such an attempt counts nowhere.
  * @throws {AuthError} `overloaded` before any hashing; such an attempt counts nowhere
  */
@@ -67,8 +67,8 @@ async function signInAt (place: PasswordPlace, context: SignInContext, request: 
   const { origin } = request
   const identifier = canonicalIdentifier(request.identifier)
   const user = isStorableIdentifier(identifier) ? await findCredentials(pool, identifier) : undefined
-  const deviceHash = hashDeviceSecret(request.deviceSecret)
-  const deviceId = await recogniseDevice(pool, user?.id, deviceHash)
+  const deviceSecrets = readDeviceSecrets(request.deviceCookie)
+  const deviceId = await recogniseDevice(pool, user?.id, deviceSecrets)
   const account = hashIdentifier(context.passwordPeppers, identifier)
   const attempt = await context.guessBudgets.begin({ account: user?.id ?? account, countedFrom: user?.guessesForgottenAt, deviceId, address: origin.ip })
   if (attempt.kind === 'limited') return { ...attempt, userId: user?.id }
@@ -110,7 +110,7 @@ async function signInAt (place: PasswordPlace, context: SignInContext, request: 
     secretHash: hashFamilySecret(secret),
     amr: PASSWORD_ONLY,
     origin,
-    device: { id: guess.counted.deviceId, secretHash: deviceHash, freshSecretHash: hashDeviceSecret(freshDeviceSecret)! },
+    device: { id: guess.counted.deviceId, freshSecretHash: hashDeviceSecret(freshDeviceSecret) },
     maxAgeMs: context.maxAgeMs,
     idleLifetimeMs: context.idleLifetimeMs,
     replaces: previous && { sessionId: previous.sessionId, secretHash: hashFamilySecret(previous.secret) },
@@ -126,6 +126,6 @@ async function signInAt (place: PasswordPlace, context: SignInContext, request: 
     session,
     amr: PASSWORD_ONLY,
     refreshToken: encodeRefreshToken(peppers, { sessionId: session.id, generation: 0, secret }),
-    deviceSecret: { kept: request.deviceSecret, fresh: freshDeviceSecret, moved: undefined }[session.device.cookie]
+    deviceCookie: writeDeviceSecrets(deviceSecrets, session.device.isNew ? freshDeviceSecret : undefined)
   }
 }

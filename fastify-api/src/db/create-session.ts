@@ -14,7 +14,7 @@ export interface NewSession {
   secretHash: Buffer
   amr: string[]
   origin: RequestOrigin
-  device: Pick<SeenDevice, 'id' | 'secretHash' | 'freshSecretHash'>
+  device: Pick<SeenDevice, 'id' | 'freshSecretHash'>
   maxAgeMs: number
   idleLifetimeMs: number
   /** Session of the cookie that came with the sign-in; it ends with reason `replaced`. */

@@ -15,20 +15,20 @@ export interface SeenDevice {
   userId: string
   /** Recognised by its cookie before the password was compared. */
   id: string | null
-  /** Of the cookie that came along, whether it is known or not. */
-  secretHash: Buffer | undefined
-  /** Of a fresh value, should the device need one. */
+  /** Of a fresh secret, should the device be new. */
   freshSecretHash: Buffer
   origin: RequestOrigin
 }
 
-/** `cookie` says which value the browser shall have: what it sent, the fresh one, or what another answer gives it. */
-export interface RememberedDevice { id: string, isNew: boolean, cookie: 'kept' | 'fresh' | 'moved' }
+/** `isNew`: it has the fresh secret. */
+export interface RememberedDevice { id: string, isNew: boolean }
 
 /** @param userId undefined for an unknown user: the same statement, which finds nothing */
-export async function findDevice (db: Queryable, userId: string | undefined, secretHash: Buffer): Promise<string | undefined> {
+export async function findDevice (db: Queryable, userId: string | undefined, secretHashes: readonly Buffer[]): Promise<string | undefined> {
   const { rows } = await db.query<{ id: string }>({
-    name: 'find-device', text: 'select id from devices where secret_hash = $2 and user_id = $1', values: [userId, secretHash]
+    name: 'find-device',
+    text: 'select id from devices where secret_hash = any ($2::bytea[]) and user_id = $1 order by last_used_at desc limit 1',
+    values: [userId, secretHashes]
   })
   return rows[0]?.id
 }
@@ -44,38 +44,30 @@ export async function findDeviceOfSession (db: Queryable, userId: string, sessio
 }
 
 /**
- * Makes the device of a successful sign-in known, or notes that it was used. A value that this user did not know is
- * never adopted, somebody may have planted it: the device gets the fresh one, and takes the other users of the old
- * one along, so that all stay recognised. For the transaction that makes the session, behind the lock of the account.
+ * Makes the device of a successful sign-in known, under a secret that nobody else can have planted, or notes that it was
+ * used. For the transaction that makes the session, behind the lock of the account.
  * @param maximum how many devices the user may have; those unused the longest go
  */
 export async function rememberDevice (db: Queryable, device: SeenDevice, maximum: number): Promise<RememberedDevice> {
-  const { userId, id, secretHash, freshSecretHash, origin: { ip, userAgent } } = device
+  const { userId, id, freshSecretHash, origin: { ip, userAgent } } = device
   if (id !== null) {
-    const { rows } = await db.query<{ kept: boolean }>({
+    const { rowCount } = await db.query({
       name: 'touch-device',
-      text: `update devices set last_used_at = now(), user_agent = $3, ip = $4 where id = $2 and user_id = $1
-             returning secret_hash = $5 as kept`,
-      values: [userId, id, userAgent, ip, secretHash]
+      text: 'update devices set last_used_at = now(), user_agent = $3, ip = $4 where id = $2 and user_id = $1',
+      values: [userId, id, userAgent, ip]
     })
-    // Moved meanwhile by another user of the browser, whose answer carries the value; sending the old one would undo it.
-    if (rows[0]) return { id, isNew: false, cookie: rows[0].kept ? 'kept' : 'moved' }
+    if (rowCount === 1) return { id, isNew: false }             // otherwise it has been forgotten meanwhile
   }
   const { rows } = await db.query<{ id: string }>({
     name: 'add-device',
-    // Rows are locked in one order: two users may sign in from one browser at once.
-    text: `with shared as (
-             select id from devices where secret_hash = $2 and user_id <> $1 order by id for update
-           ), moved as (
-             update devices d set secret_hash = $3 from shared where d.id = shared.id
-           ), excess as (
+    text: `with excess as (
              delete from devices where user_id = $1 and id in
-               (select id from devices where user_id = $1 order by last_used_at desc, id desc offset $6::int - 1)
+               (select id from devices where user_id = $1 order by last_used_at desc, id desc offset $5::int - 1)
            )
-           insert into devices (user_id, secret_hash, user_agent, ip) values ($1, $3, $4, $5) returning id`,
-    values: [userId, secretHash, freshSecretHash, userAgent, ip, maximum]
+           insert into devices (user_id, secret_hash, user_agent, ip) values ($1, $2, $3, $4) returning id`,
+    values: [userId, freshSecretHash, userAgent, ip, maximum]
   })
-  return { id: rows[0]!.id, isNew: true, cookie: 'fresh' }
+  return { id: rows[0]!.id, isNew: true }
 }
 
 /** The devices of a user, the one that was used last first. @param sessionId whose device is the current one */

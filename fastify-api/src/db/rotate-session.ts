@@ -40,18 +40,21 @@ export interface RotatedSession {
 const ROTATE = `
 with decided as (
   update sessions s
-     set (outcome, generation, rotated_from, rotated_at, rotated_ip, moved_from, replays, idle_expires_at, revoked_at, revoke_reason) = (
+     set (outcome, generation, rotated_from, rotated_at, rotated_ip, moved_from, move_told_at, replays, idle_expires_at, revoked_at, revoke_reason) = (
        select d.outcome,
               case when d.outcome = 'heal' then $3::int + 1 when d.advances then s.generation + 1 else s.generation end,
               case when d.advances then $3::int else s.rotated_from end,
               case when d.advances then d.at else s.rotated_at end,
               case when d.advances then $6::inet else s.rotated_ip end,
-              case when d.outcome in ('replay', 'late_rotate') and not same_network(s.rotated_ip, $6::inet) then s.rotated_ip end,
+              case when d.moved then s.rotated_ip end,
+              case when d.moved then d.at else s.move_told_at end,
               case when d.advances then 0 when d.outcome = 'replay' then s.replays + 1 else s.replays end,
               case when d.advances then least(d.at + $5::float8 * interval '1 millisecond', s.expires_at) else s.idle_expires_at end,
               case when d.outcome in ('theft', 'state_lost') then d.at else s.revoked_at end,
               case d.outcome when 'theft' then 'refresh_reuse' when 'state_lost' then 'state_lost' else s.revoke_reason end
-         from (select c.at, o.outcome, o.outcome in ('rotate', 'heal', 'late_rotate') as advances
+         from (select c.at, o.outcome, o.outcome in ('rotate', 'heal', 'late_rotate') as advances,
+                      o.outcome in ('replay', 'late_rotate') and not same_network(s.rotated_ip, $6::inet)
+                        and (s.move_told_at is null or c.at > s.move_told_at + interval '10 minutes') as moved
                  from (select clock_timestamp() as at) c,
                       lateral (select case
                         when s.revoked_at is not null then 'revoked'
@@ -89,7 +92,8 @@ select outcome, user_id as "userId", generation, replays, amr,
 /**
  * Decides what presenting a refresh token means and does it, in one round trip. A refusal commits like any other
  * outcome: theft ends the session and publishes that, and is returned, not thrown.
- * Theft, the end of the session and a refresh from another network are told in the same statement.
+ * Theft, the end of the session and a refresh from another network are told in the same statement, the last once in ten
+ * minutes: whoever holds a token could otherwise fill the audit log and hide in it.
  * @returns undefined when there is no such session
  */
 export async function rotateSession (db: Queryable, token: PresentedToken, limits: RotationLimits, origin: Pick<RequestOrigin, 'requestId' | 'ip'>): Promise<RotatedSession | undefined> {

@@ -27,6 +27,14 @@ export async function listLiveSessions (db: Queryable, userId: string): Promise<
   return rows
 }
 
+/** Whether the user of a session has proved who they are lately. @param withinMs how lately */
+export async function isFresh (db: Queryable, userId: string, sessionId: string, withinMs: number): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `select from sessions where id = $2 and user_id = $1 and ${IS_LIVING} and authenticated_at > now() - $3::float8 * interval '1 millisecond'`,
+    [userId, sessionId, withinMs])
+  return rowCount === 1
+}
+
 /**
  * Notes that the user of a session has just proved again who they are.
  * @returns false when the session has ended

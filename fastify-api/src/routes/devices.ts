@@ -36,15 +36,16 @@ export const devicesRoutes: FastifyPluginAsyncTypebox<DevicesOptions> = async (a
   })
 
   app.delete('/devices/:id', {
-    schema: { ...common, summary: 'Forget a device of the user and end its sessions', params: DeviceParams, body: EmptyBody, response: { 204: Type.Null(), ...problems(400, 401, 404, 413, 415, 429, 503) } },
+    schema: { ...common, summary: 'Forget a device of the user and end its sessions', description: 'Asks for a sign-in or reauthentication within the last five minutes.', params: DeviceParams, body: EmptyBody, response: { 204: Type.Null(), ...problems(400, 401, 403, 404, 413, 415, 429, 503) } },
     preValidation: app.authenticate
   }, async (request, reply) => {
     const { subject: userId } = request.principal!
     const { id: deviceId } = request.params
-    const ended = await forgetDevice(devicesContext, userId, deviceId, request.id)
-    if (ended === undefined) throw new AuthError('not_found')
+    const outcome = await forgetDevice(devicesContext, request.principal!, deviceId, request.id)
+    if (outcome.kind === 'unknown') throw new AuthError('not_found')
+    if (outcome.kind === 'not_fresh') throw new AuthError('reauthentication_required', { detail: 'POST /api/reauthenticate with the password, then repeat within five minutes.' })
     request.log.info({ event: 'device.forgotten', deviceId, userId, ip: request.ip }, 'device forgotten')
-    for (const { sid, sub, reason } of ended) request.log.info({ event: 'session.revoked', reason, sessionId: sid, userId: sub, ip: request.ip }, 'signed out')
+    for (const { sid, sub, reason } of outcome.ended) request.log.info({ event: 'session.revoked', reason, sessionId: sid, userId: sub, ip: request.ip }, 'signed out')
     return reply.code(204).header('cache-control', 'no-store').send(null)
   })
 }

@@ -29,7 +29,7 @@ export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, {
       password: request.body.password,
       origin: originOf(request),
       refreshToken: cookie.read(request),
-      deviceSecret: deviceCookie.read(request)
+      deviceCookie: deviceCookie.read(request)
     }).catch((err: unknown) => {
       if (err instanceof AuthError && err.code === 'overloaded') metrics.loggedIn(err.code)
       throw err
@@ -41,14 +41,14 @@ export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, {
       if (outcome.locked) request.log.warn({ event: 'account.locked', userId: outcome.userId, ip: request.ip }, 'too many wrong passwords in a row, no further one is evaluated')
       throw new AuthError('invalid_credentials')          // one answer for every refusal
     }
-    const { user, session, amr, refreshToken, deviceSecret } = outcome
+    const { user, session, amr, refreshToken } = outcome
     request.log.info({ event: 'login.succeeded', userId: user.id, sessionId: session.id, deviceId: session.device.id, newDevice: session.device.isNew, ip: request.ip, amr }, 'signed in')
     for (const { sid, sub, reason } of session.ended) request.log.info({ event: 'session.revoked', reason, sessionId: sid, userId: sub, ip: request.ip }, 'replaced by a new session')
     const access = await signAccessToken({
       userId: user.id, sessionId: session.id, generation: 0, authenticatedAt: session.createdAt, amr, sessionExpiresAt: session.expiresAt
     })
     cookie.set(reply, refreshToken, session.idleExpiresAt)
-    if (deviceSecret !== undefined) deviceCookie.set(reply, deviceSecret)
+    deviceCookie.set(reply, outcome.deviceCookie)
     reply.header('cache-control', 'no-store')
     return {
       ...access,

@@ -7,6 +7,7 @@ export const ERRORS = {
   invalid_credentials: { status: 401, title: 'The credentials are not valid' },
   invalid_token: { status: 401, title: 'The access token is missing or not valid' },
   invalid_grant: { status: 401, title: 'The refresh token is missing or not valid' },
+  reauthentication_required: { status: 403, title: 'The password has to be confirmed first' },
   origin_not_allowed: { status: 403, title: 'Requests from this origin are not allowed' },
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
@@ -54,9 +55,9 @@ export interface Problem {
   status: number
   detail?: string
   code: ErrorCode
-  requestId: string
   /** Seconds after which a retry makes sense, as in the header Retry-After. */
   retryAfter?: number
+  requestId: string
   errors?: Array<{ pointer: string, detail: string }>
 }
 
@@ -68,7 +69,7 @@ export function toProblem (error: AuthError, requestId: string): Problem {
     status: error.status,
     ...(error.detail !== undefined && error.status < 500 ? { detail: error.detail } : {}),
     code: error.code,
-    requestId
     ...(error.retryAfter !== undefined ? { retryAfter: error.retryAfter } : {}),
+    requestId
   }
 }

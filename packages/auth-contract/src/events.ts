@@ -32,6 +32,7 @@ export const EVENT_DATA = {
   'password.changed': Data({ by: Type.Enum(['user', 'admin']) }),
   'account.locked': Data({ deviceId: Device, failures: Type.Integer({ minimum: 1 }) }),
   'account.unlocked': Data({ by: Type.Enum(['admin']) }),
+  'device.forgotten': Data({ deviceId: Id }),
   'key.rotated': Data({ kid: Type.String({ maxLength: 64 }) }),
   'risk.detected': Data({
     rule: Type.String({ pattern: '^[a-z_]{1,64}$' }),

@@ -4,7 +4,7 @@ import type { LoggerOptions } from 'pino'
  * Where secrets travel; none of it may reach a log. Redaction is the second net: the first is that request
  * serialisers name what they log, and a URL is logged without its query.
  */
-const SECRET_NAMES = ['password', 'accessToken', 'access', 'refreshToken', 'deviceSecret', 'token', 'ticket', 'cookie', 'set-cookie', 'authorization']
+const SECRET_NAMES = ['password', 'accessToken', 'access', 'refreshToken', 'deviceCookie', 'token', 'ticket', 'cookie', 'set-cookie', 'authorization']
 const SECRET_PATHS = [
   ...SECRET_NAMES.flatMap(name => [`["${name}"]`, `*["${name}"]`]),
   'req.headers', 'res.headers', 'err.config', 'err.parameters', 'url', '*.url'

@@ -7,6 +7,7 @@ t.test('codes and their statuses are stable: clients switch on them', t => {
     invalid_credentials: 401,
     invalid_token: 401,
     invalid_grant: 401,
+    reauthentication_required: 403,
     origin_not_allowed: 403,
     not_found: 404,
     method_not_allowed: 405,

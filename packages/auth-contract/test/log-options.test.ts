@@ -22,7 +22,7 @@ t.test('a line says when, how severe, who and what', t => {
 
 t.test('secrets are taken out wherever they usually travel', t => {
   const secrets: Record<string, object> = {
-    'on top': { password: SECRET, accessToken: SECRET, access: SECRET, refreshToken: SECRET, deviceSecret: SECRET, token: SECRET, ticket: SECRET, cookie: SECRET, authorization: SECRET },
+    'on top': { password: SECRET, accessToken: SECRET, access: SECRET, refreshToken: SECRET, deviceCookie: SECRET, token: SECRET, ticket: SECRET, cookie: SECRET, authorization: SECRET },
     'in a body': { body: { username: 'anna', password: SECRET, accessToken: SECRET } },
     'in a message': { message: { type: 'reauth', access: SECRET } },
     'in headers': { headers: { authorization: `Bearer ${SECRET}`, cookie: `refreshToken=${SECRET}`, 'set-cookie': [`refreshToken=${SECRET}; HttpOnly`] } },
