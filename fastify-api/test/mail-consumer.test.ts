@@ -17,6 +17,10 @@ t.test('what becomes of an event', async t => {
     await pool.query("update users set email = 'thief@example.test' where id = $1", [userId])
     const mails = await mailsOf(pool, `user_id = '${userId}'`)
     t.same(mails.map(({ template }) => template).sort(), ['account_locked', 'new_device', 'password_changed', 'session_theft'])
+    const lockOnDevice = eventOf('account.locked', userId, { deviceId: randomUUID(), failures: 10 })
+    await consume(pool, [lockOnDevice])
+    const { rows } = await pool.query("select details->'knownDevice' as known, event_id = $1 as latter from mails where template = 'account_locked' order by known", [lockOnDevice.id])
+    t.same(rows, [{ known: false, latter: false }, { known: true, latter: true }])
     t.same(new Set(mails.map(({ recipient, state }) => `${recipient} ${state}`)), new Set(['ada@example.test waiting']))
   })
 

@@ -62,6 +62,13 @@ t.test('each text says what, when and what to do, and nothing hostile changes a 
   t.equal(new Set(server.received.map(({ headers }) => headers.get('subject'))).size, 4)
 })
 
+t.test('a lock is told with what it refuses and what still works', async t => {
+  const textOf = (knownDevice: boolean) => composeMail(mailOf('account_locked', { details: { username: 'ada', failures: 100, knownDevice } }), OPTIONS).text
+  t.match(textOf(false), /Sign-ins from new devices are refused until the administrator[^]*Devices you have signed in from before still work\.[^]*Wrong passwords: 100\n/)
+  t.match(textOf(true), /on one of your devices\.\nSign-ins from that device are refused[^]*Your other devices still work\./)
+  for (const knownDevice of [true, false]) t.notMatch(textOf(knownDevice), /wait|change your password/)
+})
+
 t.test('an address that is more than one address goes nowhere', async t => {
   const server = await startSmtpServer(t)
   const folder = temporaryFolder(t)

@@ -33,7 +33,7 @@ function mailOf (event: AuthEvent): NewMail[] {
     }
     case 'session.theft': return mail(event, 'session_theft', { ip: event.data.ip }, event.data.sessionId)
     case 'password.changed': return mail(event, 'password_changed', { by: event.data.by })
-    case 'account.locked': return mail(event, 'account_locked', { failures: event.data.failures })
+    case 'account.locked': return mail(event, 'account_locked', { failures: event.data.failures, knownDevice: event.data.deviceId !== null })
     default: return []
   }
 }

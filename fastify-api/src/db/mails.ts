@@ -2,8 +2,8 @@ import type { Queryable } from './queryable.js'
 
 export type MailTemplate = 'new_device' | 'session_theft' | 'password_changed' | 'account_locked'
 
-/** What a text can say of an event. `ip` and `userAgent` are what the client sent. */
-export interface MailDetails { ip?: string | null, userAgent?: string | null, by?: 'user' | 'admin', failures?: number }
+/** What a text can say of an event. `ip` and `userAgent` are what the client sent; `knownDevice`: it was one of the user's. */
+export interface MailDetails { ip?: string | null, userAgent?: string | null, by?: 'user' | 'admin', failures?: number, knownDevice?: boolean }
 
 /** A mail that an event asks for. */
 export interface NewMail {

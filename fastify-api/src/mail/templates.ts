@@ -7,7 +7,10 @@ interface Template {
   body: (mail: Pick<Mail, 'details'>) => { what: string, facts?: Array<[name: string, value: string]>, advice: string }
 }
 
-const IF_NOT_YOU = 'If it was not you: change your password and sign out everywhere.'
+const SAFE_AGAIN = 'sign out everywhere and ask the administrator of the service for a new password.'
+const IF_NOT_YOU = `If it was not you: ${SAFE_AGAIN}`
+
+const refusedFrom = (where: string) => `Sign-ins from ${where} are refused until the administrator of the service unlocks your account or your password is changed.`
 
 /** The texts. They have no links: whoever gets one goes to the service the way they always do. */
 export const TEMPLATES: Record<MailTemplate, Template> = {
@@ -24,7 +27,7 @@ export const TEMPLATES: Record<MailTemplate, Template> = {
     body: ({ details }) => ({
       what: 'A copy of one of your sign-ins was used a second time. That happens when somebody has stolen it, so that sign-in was ended.\nYour other sign-ins go on.',
       facts: [['Address that used the copy', displayed(details.ip)]],
-      advice: 'Sign in again. If you use a device that others can reach, or cannot explain this: change your password and sign out everywhere.'
+      advice: `Sign in again. If you use a device that others can reach, or cannot explain this: ${SAFE_AGAIN}`
     })
   },
   password_changed: {
@@ -37,9 +40,11 @@ export const TEMPLATES: Record<MailTemplate, Template> = {
   account_locked: {
     subject: 'Too many wrong passwords for your account',
     body: ({ details }) => ({
-      what: 'Sign-ins to your account are refused for the moment, because the wrong password was given too often.',
+      what: details.knownDevice === true
+        ? `Too many wrong passwords in a row were given for your account on one of your devices.\n${refusedFrom('that device')}\nYour other devices still work.`
+        : `Too many wrong passwords in a row were given for your account.\n${refusedFrom('new devices')}\nDevices you have signed in from before still work.`,
       facts: details.failures === undefined ? [] : [['Wrong passwords', String(details.failures)]],
-      advice: 'If it was you, wait a while and try again.\nIf it was not you: your password was not guessed. If others may know it, change it.'
+      advice: 'If it was you, ask the administrator of the service to unlock your account.\nIf it was not you: your password was not guessed.'
     })
   }
 }
