@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { createOtherUser, get, login, refresh, startApi } from './fixtures/api.js'
@@ -88,6 +90,27 @@ t.test('administration', async t => {
     t.equal((await refresh(app, three.refreshToken)).statusCode, 401)
     t.match(await admin(['session', 'list', 'fay']), { stdout: '0 live sessions\n' })
     await login(app, user)
+  })
+
+  t.test('dead letters are listed under headings, and deleted for one consumer', async t => {
+    const notSeen = 'AMQP_URL is not set, so dead letters in RabbitMQ are not seen.\n'
+    t.match(await admin(['event', 'dead']), { code: 0, stdout: `0 dead letters\n${notSeen}` })
+    await pool.query(`insert into dead_letters (event_id, consumer, event, reason)
+      select gen_random_uuid(), consumer, '{"type":"session.theft","time":"2026-02-03T04:05:06Z"}', 'Error' from unnest('{audit,audit,mail,relay}'::text[]) consumer`)
+    t.match((await admin(['event', 'dead'])).stdout, /^consumer\tevent or message id\ttype\thappened at\treason\n(.*\tsession\.theft\t2026-02-03T04:05:06Z\tError\n){4}4 dead letters\n/)
+    t.match(await admin(['event', 'discard', 'nobody']), { code: 1, stderr: /^admin: there is no such consumer; there are [^\n]+\n$/ })
+    t.match(await admin(['event', 'discard']), { code: 1, stderr: /expected exactly one CONSUMER/ })
+    t.match(await admin(['event', 'discard', 'audit']), { code: 0, stdout: `2 dead letter(s) deleted.\n${notSeen}` })
+    t.match(await admin(['event', 'discard', 'relay']), { code: 0, stdout: /^1 dead letter/ })
+    t.same((await pool.query('select consumer from dead_letters')).rows, [{ consumer: 'mail' }])
+  })
+
+  t.test('where there is no local database none is made, and help needs none', async t => {
+    const DATA_DIR = path.join(t.testdir({}), 'data')
+    const elsewhere = (...args: string[]) => admin(args, '', { DATABASE_URL: '', DATA_DIR })
+    t.match(await elsewhere('user', 'list'), { code: 1, stdout: '', stderr: `admin: DATA_DIR: there is no local database in ${DATA_DIR}; ./start.sh makes one\n` })
+    t.match(await elsewhere('help'), { code: 0, stdout: /^Usage: / })
+    t.notOk(existsSync(DATA_DIR))
   })
 
   t.test('at a terminal the password is asked for twice and not shown', { skip: process.platform !== 'linux' && 'script has other options here' }, async t => {

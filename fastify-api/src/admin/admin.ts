@@ -1,5 +1,6 @@
 import { checkPostgres, createMeter, loadConfig, logOptions } from '@fastify-uws-auth/auth-contract'
 import { pino } from 'pino'
+import type { Static } from 'typebox'
 import { createThreadWorkers } from '../auth/hash-worker.js'
 import { HashingPool } from '../auth/hashing-pool.js'
 import { createPasswordHasher, type PasswordHasher } from '../auth/passwords.js'
@@ -7,12 +8,12 @@ import { openPeppers } from '../auth/peppers.js'
 import { createPool } from '../db/pool.js'
 import { AdminConfig } from './admin-config.js'
 import { AdminError } from './admin-error.js'
-import { COMMANDS, type AdminContext } from './commands.js'
+import { COMMANDS, type AdminContext, type Command } from './commands.js'
 import { USAGE } from './usage.js'
 
 export interface AdminOptions {
-  /** Of a role that may read and change users and sessions. */
-  connectionString: string
+  /** Called when a command needs the database, with the connection string of the role that owns the tables. */
+  withDatabase: (work: (connectionString: string) => Promise<number>) => Promise<number>
   env: NodeJS.ProcessEnv
 }
 
@@ -22,7 +23,7 @@ export interface AdminOptions {
  * @returns the exit code: 0 done or helped, 1 not possible (the reason is on stderr), 2 not a command
  * @throws {StartupError} for a bad setting or a database that cannot be used
  */
-export async function runAdmin (argv: string[], { connectionString, env }: AdminOptions): Promise<number> {
+export async function runAdmin (argv: string[], { withDatabase, env }: AdminOptions): Promise<number> {
   const [noun = '', verb = '', ...rest] = argv
   const command = COMMANDS[`${noun} ${verb}`]
   if (['', 'help', '--help', '-h'].includes(noun)) {
@@ -34,6 +35,10 @@ export async function runAdmin (argv: string[], { connectionString, env }: Admin
     return 2
   }
   const config = loadConfig(AdminConfig, env)
+  return await withDatabase(connectionString => runCommand(command, rest, config, connectionString))
+}
+
+async function runCommand (command: Command, args: string[], config: Static<typeof AdminConfig>, connectionString: string): Promise<number> {
   await checkPostgres('DATABASE_URL', connectionString)
   const log = pino(logOptions('admin', 'error'), pino.destination(2))
   const pool = createPool('admin', connectionString, 1, log)
@@ -45,7 +50,7 @@ export async function runAdmin (argv: string[], { connectionString, env }: Admin
   })
   const context: AdminContext = { pool, passwords, amqpUrl: config.AMQP_URL, print: line => process.stdout.write(`${line}\n`) }
   try {
-    await command(context, rest)
+    await command(context, args)
     return 0
   } catch (err) {
     if (!(err instanceof AdminError)) throw err

@@ -16,4 +16,5 @@ export const USAGE = `Usage: npm run admin -- COMMAND
   event dead                               events that a consumer could not take
   event replay CONSUMER                    that consumer gets its dead letters again
   event replay --all
+  event discard CONSUMER                   its dead letters are deleted
 `

@@ -38,6 +38,12 @@ export async function replayDeadLetters (db: Queryable, consumer?: string): Prom
   return rows[0]!.count
 }
 
+/** Throws the dead letters of a consumer away, also those that wait to be replayed. @returns how many */
+export async function discardDeadLetters (db: Queryable, consumer: string): Promise<number> {
+  const { rowCount } = await db.query('delete from dead_letters where consumer = $1', [consumer])
+  return rowCount!
+}
+
 /** Takes some of the dead letters that are to be replayed. They stay in the table, for the case that whoever took them dies. */
 export async function claimReplays (db: Queryable): Promise<Array<{ consumer: string, event: unknown }>> {
   const { rows } = await db.query<{ consumer: string, event: unknown }>(

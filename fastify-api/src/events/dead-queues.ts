@@ -1,6 +1,7 @@
 import { connect, type ConfirmChannel, type GetMessage } from 'amqplib'
 import type { Consumer } from '../consumers/consumer.js'
 import type { DeadLetter } from '../db/dead-letters.js'
+import { messageIdOf } from './message-id.js'
 import { parseJson } from './parse-json.js'
 import { deadQueueOf, declareTopology, queueOf } from './rabbitmq-topology.js'
 import { within } from './within.js'
@@ -44,7 +45,23 @@ export async function replayDeadQueues (url: string, consumers: readonly Named[]
     }
     return [count]
   })
-  return replayed.reduce((sum, count) => sum + count, 0)
+  return sum(replayed)
+}
+
+/**
+ * Throws the dead letters of consumers away.
+ * @returns how many
+ * @throws when RabbitMQ cannot be reached
+ */
+export async function discardDeadQueues (url: string, consumers: readonly Named[]): Promise<number> {
+  return sum(await withChannel(url, consumers, async (channel, { name }) => {
+    const { messageCount } = await within(ANSWER_WITHIN_MS, channel.purgeQueue(deadQueueOf(name)))
+    return [messageCount]
+  }))
+}
+
+function sum (counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
 }
 
 async function withChannel<Result> (url: string, consumers: readonly Named[], work: (channel: ConfirmChannel, consumer: Named) => Promise<Result[]>): Promise<Result[]> {
@@ -67,8 +84,8 @@ async function get (channel: ConfirmChannel, consumer: string): Promise<GetMessa
   return await within(ANSWER_WITHIN_MS, channel.get(deadQueueOf(consumer)))
 }
 
-function describe (consumer: string, { content, properties }: GetMessage): Omit<DeadLetter, 'diedAt'> {
-  const value = parseJson(content)
+function describe (consumer: string, message: GetMessage): Omit<DeadLetter, 'diedAt'> {
+  const value = parseJson(message.content)
   const member = (name: string) => String(Object(value)[name] ?? '')
-  return { consumer, eventId: member('id'), type: member('type'), time: member('time'), reason: String(properties.headers?.['x-first-death-reason'] ?? '') }
+  return { consumer, eventId: member('id') || messageIdOf(message) || '', type: member('type'), time: member('time'), reason: String(message.properties.headers?.['x-first-death-reason'] ?? '') }
 }

@@ -3,6 +3,7 @@ import { whyNoEvent, type AuthEvent } from '@fastify-uws-auth/auth-contract'
 import type { ChannelModel, ConsumeMessage } from 'amqplib'
 import type { Consumer } from '../consumers/consumer.js'
 import { deliver, type DeliveryContext } from './deliver.js'
+import { messageIdOf } from './message-id.js'
 import { parseJson } from './parse-json.js'
 import { queueOf } from './rabbitmq-topology.js'
 
@@ -38,7 +39,7 @@ export async function consumeQueue (context: DeliveryContext, model: ChannelMode
     const value = parseJson(message.content)
     const reason = whyNoEvent(value)
     if (reason === undefined) return [{ message, event: value as AuthEvent }]
-    context.log.error({ consumer: consumer.name, reason }, 'a message is no event, it becomes a dead letter')
+    context.log.error({ consumer: consumer.name, messageId: messageIdOf(message), reason }, 'a message is no event, it becomes a dead letter')
     context.metrics.died(consumer.name)
     bury(message)
     return []

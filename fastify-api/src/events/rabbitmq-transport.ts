@@ -5,6 +5,7 @@ import type { Consumer } from '../consumers/consumer.js'
 import type { DeliveryContext } from './deliver.js'
 import type { EventTransport } from './event-transport.js'
 import { consumeQueue } from './rabbitmq-consumer.js'
+import { describeRabbitMqFailure } from './rabbitmq-failure.js'
 import { declareTopology, EVENTS_EXCHANGE } from './rabbitmq-topology.js'
 import { within } from './within.js'
 
@@ -97,10 +98,10 @@ export class RabbitMqTransport implements EventTransport {
     this.#away = false
   }
 
-  // Once until it is back, however often it is tried. Never the message: it may name the address.
-  #onAway (err: NodeJS.ErrnoException): void {
+  // Once until it is back, however often it is tried.
+  #onAway (err: Error): void {
     this.#publishing = undefined
-    if (!this.#away && !this.#closed) this.#log.warn({ reason: err.code ?? err.name }, 'RabbitMQ is out of reach; events wait in the outbox until it is back')
+    if (!this.#away && !this.#closed) this.#log.warn({ reason: describeRabbitMqFailure(err) }, 'RabbitMQ is out of reach; events wait in the outbox until it is back')
     this.#away = true
   }
 }

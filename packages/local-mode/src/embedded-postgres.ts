@@ -45,7 +45,7 @@ export async function startEmbeddedPostgres ({ dataDir, port, settings = {}, onM
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = lockFolder(dataDir)
   try {
-    const folder = path.join(dataDir, 'postgres')
+    const folder = clusterPath(dataDir)
     const exists = clusterExists(folder)
     const credentials = loadCredentials(dataDir, exists)
     const user = choosePostgresUser(folder)
@@ -71,9 +71,18 @@ export function findRunningPostgres (dataDir: string): { port: number, credentia
   return port === undefined ? undefined : { port, credentials: loadCredentials(dataDir, true) }
 }
 
+/** Whether `dataDir` holds the data of one. @throws {StartupError} when they belong to another user */
+export function hasPostgres (dataDir: string): boolean {
+  return clusterExists(clusterPath(dataDir))
+}
+
 /** Connection string of a role to a database of the embedded PostgreSQL. */
 export function connectionString (credentials: Credentials, role: keyof Credentials, port: number, database: string): string {
   return `postgres://${role}:${encodeURIComponent(credentials[role])}@127.0.0.1:${port}/${database}`
+}
+
+function clusterPath (dataDir: string): string {
+  return path.join(dataDir, 'postgres')
 }
 
 function lockPath (dataDir: string): string {
