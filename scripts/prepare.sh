@@ -27,7 +27,7 @@ install_if_needed() {
   local installed="$root/node_modules/.package-lock.json"
   if [ -e "$installed" ] && [ ! "$root/package-lock.json" -nt "$installed" ]; then return; fi
   command -v npm > /dev/null || fail 'npm is not installed; it comes with Node.js from https://nodejs.org, or as a package of its own.'
-  echo 'Installing the npm packages: half a minute, once ...'
+  echo 'Installing the npm packages: a minute or more, once ...'
   run_npm ci --no-audit --no-fund --loglevel=error || fail 'npm ci failed; what it said is above.'
 }
 
