@@ -49,6 +49,15 @@ t.test('wrong passwords in a row', async t => {
     }
   })
 
+  t.test('of who is signed in: for each session, and for nobody else', async t => {
+    const { fail, limited } = setUp()
+    t.equal(await fail(200, () => ({ sessionId: 'stolen', deviceId: 'laptop' })), 10)
+    t.same(new Set(limited), new Set(['session']))
+    t.equal(await fail(200, () => ({ deviceId: 'laptop' })), 10)
+    t.equal(await fail(200, () => ({ sessionId: 'another' })), 10)
+    t.equal(await fail(200, () => ({})), 10)
+  })
+
   t.test('over many accounts from one address: sixty in ten minutes', async t => {
     const { begin, fail, limited, pass } = setUp()
     pass(300)

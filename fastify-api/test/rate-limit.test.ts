@@ -54,6 +54,18 @@ t.test('requests per minute and address', async t => {
   })
 })
 
+t.test('a proxy may forward the port of a client, or something that is no address', async t => {
+  const { app } = await startApi(t, { RATE_LIMIT_MULTIPLIER: '0.1', TRUSTED_PROXIES: '10.0.0.0/8' })
+  const signIn = async (forwarded: string) =>
+    (await app.inject({ method: 'POST', url: '/api/login', payload: DEMO_ACCOUNT, remoteAddress: '10.1.2.3', headers: { 'x-forwarded-for': forwarded } })).statusCode
+  for (const port of [1, 2, 3]) t.equal(await signIn(`192.0.2.1:${port}`), 200)
+  t.equal(await signIn('192.0.2.1:4'), 429)
+  for (const form of ['[2001:db8::1]:5', '[2001:db8::2]', '2001:db8::3']) t.equal(await signIn(form), 200)
+  t.equal(await signIn('[2001:db8::4]:6'), 429)
+  for (const nonsense of ['unknown', '_hidden', '300.1.1.1']) t.equal(await signIn(nonsense), 200)
+  t.equal(await signIn('secret'), 429, 'all of them are the proxy')
+})
+
 t.test('behind a trusted proxy the client counts, and what the client claims does not', async t => {
   const { app } = await startApi(t, { RATE_LIMIT_MULTIPLIER: '0.1', TRUSTED_PROXIES: '10.0.0.0/8, ::1' })
   const signIn = async (forwarded: string, remoteAddress = '10.1.2.3') =>

@@ -10,6 +10,8 @@ const DAY = 24 * 60 * MINUTE
 export const GUESS_BUDGETS = {
   /** An account on a device it has signed in from before: an attack from elsewhere does not keep its owner out. */
   account_device: { free: 10, delays: { firstMs: 2 * SECOND, longestMs: 15 * MINUTE }, forgottenAfterMs: DAY },
+  /** At the confirmation of a password: with a stolen access token somebody could make the owner wait otherwise. */
+  session: { free: 10, delays: { firstMs: 2 * SECOND, longestMs: 15 * MINUTE }, forgottenAfterMs: DAY },
   account_address: { free: 10, delays: { firstMs: 2 * SECOND, longestMs: 15 * MINUTE }, forgottenAfterMs: DAY },
   /** An account from all unknown devices together: a botnet has many addresses. */
   account: { free: 20, delays: { firstMs: SECOND, longestMs: MINUTE }, forgottenAfterMs: DAY },
@@ -20,10 +22,12 @@ export const GUESS_BUDGETS = {
 export type GuessBudgetName = keyof typeof GUESS_BUDGETS
 
 export interface GuessBy {
-  /** The user's id; of an unknown user a name of what was typed. Both are treated alike. */
+  /** A name of what was typed, so that an account's name and its e-mail address are not told apart from two accounts; who is signed in: the user's id. */
   account: string
   /** From when on its failures count; another instant begins anew. The same for every unknown user. */
   countedFrom: string | undefined
+  /** Of who is signed in already. */
+  sessionId?: string
   /** The recognised device of the account; null for an unknown one. */
   deviceId: string | null
   /** Where it came from, in any spelling; null when it is no address, which counts as one. */
@@ -66,13 +70,14 @@ export function createGuessBudgets ({ counters, limitKeys, multiplier, onLimited
   const keysOf = (budgets: Budget[]) => budgets.map(({ key }) => key)
 
   return {
-    async begin ({ account: id, countedFrom = '', deviceId, address }) {
+    async begin ({ account: id, countedFrom = '', sessionId, deviceId, address }) {
       const source = normalizeIP(address ?? 'unknown')         // as the limits of requests have it: IPv6 by /64
       const account = [id, countedFrom]
-      const ofAccount = deviceId === null
-        ? [budget('account_address', ...account, source), budget('account', ...account)]
-        : [budget('account_device', ...account, deviceId)]
-      const ofSource = deviceId === null ? [budget('source', source)] : []
+      const ofKnown = sessionId !== undefined
+        ? budget('session', ...account, sessionId)
+        : deviceId !== null && budget('account_device', ...account, deviceId)
+      const ofAccount = ofKnown ? [ofKnown] : [budget('account_address', ...account, source), budget('account', ...account)]
+      const ofSource = ofKnown ? [] : [budget('source', source)]
       const budgets = [...ofAccount, ...ofSource]
       const begun = await counters.begin(budgets)
       if (begun.kind === 'refused') {

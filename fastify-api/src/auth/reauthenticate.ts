@@ -42,7 +42,7 @@ async function reauthenticateAt (place: PasswordPlace, context: ReauthenticateCo
   const { ip, userAgent, requestId } = request.origin
   const user = await findCredentialsById(pool, request.userId)
   const deviceId = await findDeviceOfSession(pool, request.userId, request.sessionId) ?? null
-  const attempt = await context.guessBudgets.begin({ account: request.userId, countedFrom: user?.guessesForgottenAt, deviceId, address: ip })
+  const attempt = await context.guessBudgets.begin({ account: request.userId, sessionId: request.sessionId, countedFrom: user?.guessesForgottenAt, deviceId, address: ip })
   if (attempt.kind === 'limited') return attempt
   const guess = await beginGuess(pool, user?.id, deviceId).catch(async err => {
     await attempt.notEvaluated()

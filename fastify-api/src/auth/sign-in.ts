@@ -70,7 +70,7 @@ async function signInAt (place: PasswordPlace, context: SignInContext, request: 
   const deviceSecrets = readDeviceSecrets(request.deviceCookie)
   const deviceId = await recogniseDevice(pool, user?.id, deviceSecrets)
   const account = hashIdentifier(context.passwordPeppers, identifier)
-  const attempt = await context.guessBudgets.begin({ account: user?.id ?? account, countedFrom: user?.guessesForgottenAt, deviceId, address: origin.ip })
+  const attempt = await context.guessBudgets.begin({ account, countedFrom: user?.guessesForgottenAt, deviceId, address: origin.ip })
   if (attempt.kind === 'limited') return { ...attempt, userId: user?.id }
   const guess = await beginGuess(pool, user?.id, deviceId).catch(async err => {
     await attempt.notEvaluated()

@@ -1,7 +1,8 @@
 import { AuthError } from '@fastify-uws-auth/auth-contract'
-import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
+import rateLimit, { normalizeIP, type FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { clientAddressOf } from '../client-address.js'
 import type { LimitCounters } from '../limits/limit-counters.js'
 import type { LimitKeys } from '../limits/limit-key.js'
 
@@ -43,11 +44,12 @@ export default fp<RateLimitOptions>(async (app, { multiplier, counters, limitKey
     }
   }
 
-  // No keyGenerator: the default groups IPv6 addresses by /64, one of ours would lose that.
   await app.register(rateLimit, {
     max: maximum('anything'),
     timeWindow: WINDOW,
     store: Store,
+    // As the default does it, IPv6 by /64, but without the ports that some proxies add.
+    keyGenerator: request => normalizeIP(clientAddressOf(request) ?? 'unknown'),
     enableDraftSpec: true,
     onExceeded (request) {
       onLimited()
