@@ -48,7 +48,7 @@ t.test('with RabbitMQ', { skip: RABBITMQ_MISSING }, async t => {
     const connection = await connect(broker.url)
     t.teardown(() => connection.close())
     const channel = await connection.createConfirmChannel()
-    channel.publish('', 'auth.audit', Buffer.from('not \u001b[2J JSON'))
+    channel.publish('', 'auth.audit', Buffer.from('not \u001b[2J JSON'), { messageId: `\u001b[2J${'m'.repeat(200)}` })
     channel.publish('auth.events', 'session.theft', Buffer.from(JSON.stringify({ id: '\u001b[2J', type: 'session.theft' })), { headers: { unknown: 'header' } })
     await channel.waitForConfirms()
     const of = (text: string, consumer: string) => text.split('\n').filter(line => line.startsWith(`${consumer}\t`))
@@ -62,9 +62,15 @@ t.test('with RabbitMQ', { skip: RABBITMQ_MISSING }, async t => {
     t.match(stdout, `audit\t${poison}\tsession.theft`)
     t.match(stdout, 'signals\t?[2J')
     t.notOk(stdout.includes('\u001b'))
+    const messageId = `?[2J${'m'.repeat(124)}`
+    t.match(stdout, `audit\t${messageId}\t-\t`, 'what is no event goes by its message id')
+    t.match(worker.output(), `"messageId":"${messageId}"`)
+    t.match(stdout, /^consumer\tevent or message id\ttype\thappened at\treason\n/)
     t.equal((await admin('event', 'dead')).stdout, stdout, 'looking takes none away')
 
     await pool.query('alter table hidden rename to audit_log')
+    t.match(await admin('event', 'discard', 'signals'), { code: 0, stdout: '1 dead letter(s) deleted.\n' })
+    t.same(of((await admin('event', 'dead')).stdout, 'signals'), [])
     t.match(await admin('event', 'replay', 'nobody'), { code: 1, stderr: /there is no such consumer/ })
     t.match(await admin('event', 'replay', 'audit'), { code: 0, stdout: /^4 dead letter/ })
     await until(async () => (await pool.query('select from audit_log where event_id = $1', [poison])).rowCount === 1)
@@ -92,9 +98,82 @@ t.test('with RabbitMQ', { skip: RABBITMQ_MISSING }, async t => {
     await until(() => worker.output().includes('out of reach'))
     const { stderr, stdout } = await runProgram('packages/local-mode/dist/admin.js', ['event', 'dead'], { DATABASE_URL: connectionString, AMQP_URL })
     t.equal(await worker.end('SIGTERM'), 0)
-    t.match(stderr, /RabbitMQ at AMQP_URL/)
+    t.match(stderr, /^admin: RabbitMQ at AMQP_URL did not do it: the user or the password was refused\n$/)
+    t.match(worker.output(), '"reason":"the user or the password was refused"')
     const said = worker.output() + stderr + stdout
     for (const form of [PASSWORD, encodeURIComponent(PASSWORD), Buffer.from(`\0guest\0${PASSWORD}`).toString('base64'), 'canary']) t.notOk(said.includes(form), form)
+  })
+})
+
+t.test('rights and refusals', { skip: RABBITMQ_MISSING }, async t => {
+  const broker = await createRabbit(t)
+
+  t.test('the rights of docs/events.md are enough for a service of one\'s own', async t => {
+    const { pool } = await createDatabase(t)
+    const { consumer, read } = await createNotebook(pool)
+    await startWay(t, pool, [consumer], broker.url)
+    await recordThefts(pool, 1)
+    await until(async () => (await read()).length === 1)
+    broker.control('add_user', 'my-service', 'secret')
+    broker.control('set_permissions', 'my-service', '^$', '^$', '^my-service$')
+    const channelOf = async (url: string) => {
+      const connection = await connect(url)
+      t.teardown(() => connection.close())
+      return await connection.createChannel()
+    }
+    const operator = await channelOf(broker.url)
+    await operator.assertQueue('my-service', { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-max-length': 100_000 } })
+    await operator.bindQueue('my-service', 'auth.events', 'session.theft')
+    const channel = await channelOf(broker.url.replace('guest:guest', 'my-service:secret'))
+    const [id] = await recordThefts(pool, 1)
+    await until(async () => {
+      const message = await channel.get('my-service', { noAck: true })
+      return message && message.properties.messageId === id
+    })
+  })
+
+  t.test('a full queue that refuses holds events up, is told of once, and nothing is lost', async t => {
+    const { pool } = await createDatabase(t)
+    const { consumer, read } = await createNotebook(pool)
+    const { log } = await startWay(t, pool, [consumer], broker.url)
+    await recordThefts(pool, 1)
+    await until(async () => (await read()).length === 1)
+    const connection = await connect(broker.url)
+    t.teardown(() => connection.close())
+    const channel = await connection.createChannel()
+    await channel.assertQueue('full', { durable: true, arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' } })
+    await channel.bindQueue('full', 'auth.events', '#')
+    const ids: string[] = []
+    for (let i = 0; i < 20; i++) ids.push(...await recordThefts(pool, 1))
+    await until(() => log.some(line => line.includes('refuses events')))
+    await channel.deleteQueue('full')
+    await until(async () => (await read()).length === 21)
+    await until(() => log.some(line => line.includes('takes events again')))
+    t.same((await read()).map(({ id }) => id).slice(1).sort(), ids.sort())
+    t.equal(log.filter(line => line.includes('refuses events')).length, 1)
+  })
+
+  t.test('why RabbitMQ cannot be used is said in words', async t => {
+    const { pool } = await createDatabase(t)
+    const { consumer, read } = await createNotebook(pool)
+    const reasonAt = async (url: string, becomeSo = async () => {}) => {
+      const { log, close } = await startWay(t, pool, [consumer], url)
+      await becomeSo()
+      await until(() => log.some(line => line.includes('out of reach')))
+      await close()
+      return (JSON.parse(log.find(line => line.includes('out of reach'))!) as { reason: string }).reason
+    }
+    t.equal(await reasonAt(`${broker.url}/nowhere`), 'there is no such virtual host, or the user may not use it')
+    broker.control('add_user', 'weak', 'weak')
+    t.equal(await reasonAt(broker.url.replace('guest:guest', 'weak:weak')), 'there is no such virtual host, or the user may not use it')
+    broker.control('set_permissions', 'weak', '^$', '^$', '^$')
+    t.equal(await reasonAt(broker.url.replace('guest:guest', 'weak:weak')), 'the user lacks a permission')
+    t.equal(await reasonAt(broker.url, async () => {
+      await recordThefts(pool, 1)
+      await until(async () => (await read()).length === 1)
+      await broker.signal('SIGTERM')
+    }), 'the broker was stopped')
+    t.equal(await reasonAt(broker.url), 'ECONNREFUSED')
   })
 })
 
