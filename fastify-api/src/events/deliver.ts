@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuthEvent } from '@fastify-uws-auth/auth-contract'
-import type pg from 'pg'
+import pg from 'pg'
 import type { Logger } from 'pino'
 import type { Consumer } from '../consumers/consumer.js'
 import { inTransaction } from '../db/queryable.js'
@@ -33,7 +33,7 @@ export async function deliver (context: DeliveryContext, consumer: Consumer, eve
     failure = await attempt(context, consumer, [event])
     if (failure === undefined) return { count: 1 }
   }
-  context.log.error({ err: failure, consumer: consumer.name, eventId: event.id, type: event.type }, 'a consumer cannot take an event, it becomes a dead letter')
+  context.log.error({ ...toldOf(failure), consumer: consumer.name, eventId: event.id, type: event.type }, 'a consumer cannot take an event, it becomes a dead letter')
   context.metrics.died(consumer.name)
   return { count: 1, died: reasonOf(failure) }
 }
@@ -49,6 +49,10 @@ async function attempt ({ pool, metrics }: DeliveryContext, consumer: Consumer, 
   done?.()
   for (const event of events) metrics.handled(consumer.name, event)
   return undefined
+}
+
+function toldOf (failure: unknown): { err: unknown } | { reason: string } {
+  return failure instanceof pg.DatabaseError ? { reason: reasonOf(failure) } : { err: failure }
 }
 
 // What PostgreSQL says can hold the values that it was given; its code does not.

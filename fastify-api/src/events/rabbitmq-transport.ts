@@ -28,6 +28,7 @@ export class RabbitMqTransport implements EventTransport {
   #drop: () => void = () => {}
   #stopConsumers: Array<() => Promise<void>> = []
   #away = false
+  #refusing = false
   #closed = false
 
   constructor ({ url, context, consumers }: { url: string, context: DeliveryContext, consumers: readonly Consumer[] }) {
@@ -61,6 +62,7 @@ export class RabbitMqTransport implements EventTransport {
     const complete = await within(ANSWER_WITHIN_MS, Promise.all(confirms)).then(() => true, () => false)
     if (!complete) this.#drop()
     const refused = confirmed.indexOf(false)
+    if (complete) this.#noteRefusal(refused !== -1)
     if (refused === 0) throw new Error('RabbitMQ has not taken the events')
     return refused === -1 ? events.length : refused
   }
@@ -91,6 +93,13 @@ export class RabbitMqTransport implements EventTransport {
     await declareTopology(channel, this.#consumers)
     for (const consumer of this.#consumers) this.#stopConsumers.push(await consumeQueue(this.#context, model, consumer, drop))
     this.#publishing = channel
+  }
+
+  // Once until it takes them again. A queue of anybody that is bound to the exchange may be the one that refuses.
+  #noteRefusal (refuses: boolean): void {
+    if (refuses && !this.#refusing) this.#log.warn('RabbitMQ refuses events, some queue is full; they wait in the outbox until it takes them')
+    if (!refuses && this.#refusing) this.#log.info('RabbitMQ takes events again')
+    this.#refusing = refuses
   }
 
   #onBack (): void {
