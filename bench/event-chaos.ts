@@ -7,7 +7,7 @@ const teardowns: Array<() => unknown> = []
 const t = { teardown: (handler?: () => unknown) => { teardowns.push(handler!) } }
 
 try {
-  const figures = await runEventChaos(t, { logins, perSecond, step: text => process.stderr.write(`${text}\n`) })
+  const figures = await runEventChaos(t, { logins, perSecond, brokerEnds: ['SIGTERM', 'SIGKILL', 'SIGKILL'], step: text => process.stderr.write(`${text}\n`) })
   console.table(figures)
   const { missing, repeated, unknown, failedWithPostgres } = figures
   if (missing + repeated + unknown + failedWithPostgres > 0) process.exitCode = 1

@@ -45,7 +45,8 @@ t.test('bad input', async t => {
     for (const [place, request] of Object.entries(places)) {
       const faults: string[] = []
       for (const text of naughtyStrings) {
-        await pool.query('delete from guess_ceilings')        // after a hundred wrong passwords no further one is looked at
+        // After a hundred wrong passwords no further one is looked at.
+        if (place.startsWith('password')) await pool.query('delete from guess_ceilings')
         const options = request(text)
         const fault = options && notARefusal(await app.inject(options))
         if (fault !== undefined) faults.push(`${JSON.stringify(text)}: ${fault}`)

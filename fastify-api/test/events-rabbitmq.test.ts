@@ -5,6 +5,7 @@ import t from 'tap'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
 import { createRabbit, RABBITMQ_MISSING } from '../../packages/auth-contract/test/fixtures/rabbitmq-server.js'
 import { until } from '../../packages/auth-contract/test/fixtures/until.js'
+import { deliveryTests } from './fixtures/delivery-tests.js'
 import { createNotebook, recordThefts, startWay } from './fixtures/event-way.js'
 import { runProgram } from './fixtures/programs.js'
 import { startWorker } from './fixtures/worker.js'
@@ -103,10 +104,8 @@ t.test('with RabbitMQ', { skip: RABBITMQ_MISSING }, async t => {
     const said = worker.output() + stderr + stdout
     for (const form of [PASSWORD, encodeURIComponent(PASSWORD), Buffer.from(`\0guest\0${PASSWORD}`).toString('base64'), 'canary']) t.notOk(said.includes(form), form)
   })
-})
 
-t.test('rights and refusals', { skip: RABBITMQ_MISSING }, async t => {
-  const broker = await createRabbit(t)
+  t.test('what holds without it as well', async t => await deliveryTests(t, broker.url))
 
   t.test('the rights of docs/events.md are enough for a service of one\'s own', async t => {
     const { pool } = await createDatabase(t)

@@ -12,6 +12,15 @@ const WORKER_KILLS = 5
 /** A queue has to be this old when the broker is killed: RabbitMQ can lose one that was declared half a second before. */
 const QUEUE_AGE_MS = 3000
 
+export interface ChaosOptions {
+  logins: number
+  perSecond: number
+  /** How RabbitMQ ends, one after the other. */
+  brokerEnds: ReadonlyArray<'SIGTERM' | 'SIGKILL'>
+  /** Told of each disaster. */
+  step: (text: string) => void
+}
+
 export interface ChaosFigures {
   logins: number
   /** Sessions in the database: the sign-ins that were committed. */
@@ -36,11 +45,11 @@ export interface ChaosFigures {
 }
 
 /**
- * Signs in again and again while RabbitMQ is stopped once and killed twice, the worker is killed five times and PostgreSQL is
+ * Signs in again and again while RabbitMQ is ended and started again, the worker is killed five times and PostgreSQL is
  * restarted, and counts what the audit history has in the end.
- * @param step told of each disaster
  */
-export async function runEventChaos (t: Pick<Test, 'teardown'>, { logins, perSecond, step }: { logins: number, perSecond: number, step: (text: string) => void }): Promise<ChaosFigures> {
+export async function runEventChaos (t: Pick<Test, 'teardown'>, options: ChaosOptions): Promise<ChaosFigures> {
+  const { logins, perSecond } = options
   const broker = await createRabbit(t)
   const local = await startLocalMode(t, { AMQP_URL: broker.url, BCRYPT_COST: '4', RATE_LIMIT_MULTIPLIER: '1000000', LOG_LEVEL: 'warn' })
   const { port, credentials } = findRunningPostgres(local.dataDir)!
@@ -53,7 +62,7 @@ export async function runEventChaos (t: Pick<Test, 'teardown'>, { logins, perSec
   await sleep(QUEUE_AGE_MS)
 
   const load = startLogins(local.url, { logins, perSecond, username: n => `account${n % ACCOUNTS}` })
-  const disasters = await causeDisasters({ local, broker, load, logins, step })
+  const disasters = await causeDisasters({ ...options, local, broker, load })
   const answered = await load.finished
   const finishedAt = performance.now()
   const audited = async () => (await database.query<{ sessionId: string, times: number }>(
@@ -83,9 +92,9 @@ export async function runEventChaos (t: Pick<Test, 'teardown'>, { logins, perSec
   }
 }
 
-interface Scene { local: LocalMode, broker: TestRabbit, load: LoginLoad, logins: number, step: (text: string) => void }
+interface Scene extends ChaosOptions { local: LocalMode, broker: TestRabbit, load: LoginLoad }
 
-async function causeDisasters ({ local, broker, load, logins, step }: Scene): Promise<{ workerKills: number, brokerAwayMs: number, postgresAway: { from: number, until: number } }> {
+async function causeDisasters ({ local, broker, load, logins, brokerEnds, step }: Scene): Promise<{ workerKills: number, brokerAwayMs: number, postgresAway: { from: number, until: number } }> {
   const postgresAway = { from: Infinity, until: 0 }
   let brokerAwayMs = 0
   let workerKills = 0
@@ -93,12 +102,13 @@ async function causeDisasters ({ local, broker, load, logins, step }: Scene): Pr
   const untilShare = (share: number) => until(() => load.signedIn() >= logins * share)
 
   const breakBroker = async () => {
-    for (const [share, signal] of [[0.1, 'SIGTERM'], [0.4, 'SIGKILL'], [0.7, 'SIGKILL']] as const) {
+    for (const [turn, signal] of brokerEnds.entries()) {
+      const share = (turn + 0.3) / brokerEnds.length
       await untilShare(share)
       const since = performance.now()
       await broker.signal(signal)
       say(`RabbitMQ ended by ${signal}`)
-      await untilShare(share + 0.1)
+      await untilShare(share + 0.3 / brokerEnds.length)
       await broker.start()
       brokerAwayMs += performance.now() - since
       say('RabbitMQ is back')
