@@ -44,7 +44,8 @@ t.test('bad input', async t => {
     }
     for (const [place, request] of Object.entries(places)) {
       const faults: string[] = []
-      for (const text of naughtyStrings) {
+      // All of them where people type, some of them elsewhere.
+      for (const text of naughtyStrings.filter((_, index) => ['username', 'password'].includes(place) || index % 4 === 0)) {
         // After a hundred wrong passwords no further one is looked at.
         if (place.startsWith('password')) await pool.query('delete from guess_ceilings')
         const options = request(text)

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { recordEvent } from '../db/events.js'
-import { countGuess, countNothing, forgetAllGuesses, lockIfClosed, uncountGuess, type CountedGuess } from '../db/guess-ceilings.js'
+import { MAXIMUM_FAILURES, countGuess, countNothing, forgetAllGuesses, lockIfClosed, uncountGuess, type CountedGuess } from '../db/guess-ceilings.js'
 import { inTransaction } from '../db/queryable.js'
 
 /** An attempt to give the password of an account. `closed` is answered like a wrong password, after the same work. */
@@ -32,7 +32,8 @@ export async function giveBackGuess (pool: pg.Pool, guess: Guess): Promise<void>
  * @returns true when this failure used the budget up; `account.locked` has been recorded then
  */
 export async function failGuess (pool: pg.Pool, guess: Guess, requestId: string): Promise<boolean> {
-  return guess.kind === 'open' && await lockIfClosed(pool, guess.counted, requestId)
+  // Only the hundredth asks: a statement more for every wrong password would tell it from an unknown user.
+  return guess.kind === 'open' && guess.counted.failures >= MAXIMUM_FAILURES && await lockIfClosed(pool, guess.counted, requestId)
 }
 
 /** Opens every budget of an account as an administrator. @returns how many were closed */
