@@ -1,7 +1,7 @@
-// Runs tap against a PostgreSQL of its own and ends with the counts. Arguments go to tap: files, or its options.
+// Runs the tests against a PostgreSQL of its own and ends with the counts. Arguments are test files; without any, all run.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,27 +27,23 @@ async function main () {
 }
 
 async function runTap (results, adminUrl) {
-  const reporter = process.stdout.isTTY ? 'base' : 'terse'
-  const args = [`--reporter=${reporter}`, `--output-file=${results}`, ...process.argv.slice(2)]
-  const tap = spawn(process.execPath, [path.join(project, 'node_modules/.bin/tap'), ...args], {
-    cwd: project,
-    // With a .taprc, tap 21 does not find the compiler's settings by itself.
-    env: { ...process.env, TEST_POSTGRES_URL: adminUrl, TS_NODE_PROJECT: path.join(project, 'tsconfig.test.json') },
-    stdio: ['ignore', 'inherit', 'inherit']
+  const output = openSync(results, 'w')
+  const tap = spawn(process.execPath, [path.join(project, 'scripts/test-files.mjs'), ...process.argv.slice(2)], {
+    cwd: project, env: { ...process.env, TEST_POSTGRES_URL: adminUrl }, stdio: ['ignore', output, 'inherit']
   })
   const forward = signal => tap.kill(signal)
   process.on('SIGINT', forward).on('SIGTERM', forward)
   const [code] = await once(tap, 'exit')
+  closeSync(output)
   const { total, pass, fail, skip, todo } = readCounts(results)
-  if (fail > 0) process.stdout.write(`\n${readFailures(results).join('\n')}\n`)
-  // On a line of its own: the reporter ends with a control sequence and no newline.
+  if (fail > 0) process.stdout.write(`\n${readFailures(results).join('')}`)
   process.stdout.write(`\n${pass} passed, ${fail} failed, ${skip + todo} skipped\n`)
   return code === 0 && total === 0 ? 1 : code ?? 1
 }
 
-// The reporter scrolls them away, or leaves them out.
+/** Each line that failed with what tap says about it. */
 function readFailures (results) {
-  return [...new Set(readFileSync(results, 'utf8').match(/^ *not ok .*$/gm))]
+  return readFileSync(results, 'utf8').match(/^( *)not ok .*\n(\1 {2}---\n(?:.*\n)*?\1 {2}\.\.\.\n)?/gm)
 }
 
 // tap ends its output with one line such as "# { total: 12, pass: 11, fail: 1 }"; counts of zero are left out.
