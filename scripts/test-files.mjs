@@ -7,7 +7,7 @@ import t from 'tap'
 
 // The longest first, so that none of them is left alone at the end.
 const FOLDERS = ['system-test', 'fastify-api/test', 'uws-server/test', 'packages/local-mode/test', 'packages/auth-contract/test']
-const TIMEOUT_MS = 300_000
+const TIMEOUT_S = 300
 const project = fileURLToPath(new URL('..', import.meta.url))
 
 function allFiles () {
@@ -15,7 +15,12 @@ function allFiles () {
 }
 
 async function run (file) {
-  const { ok, time } = await t.spawn(process.execPath, ['--import', 'tsx', file], { cwd: project, buffered: true, timeout: TIMEOUT_MS }, file)
+  const { ok, time } = await t.spawn(process.execPath, ['--import', 'tsx', file], {
+    cwd: project,
+    buffered: true,
+    timeout: TIMEOUT_S * 1000,
+    env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT_S) }      // what the file itself goes by
+  }, file)
   process.stderr.write(`${ok ? 'ok' : 'not ok'} ${file} ${(time / 1000).toFixed(1)} s\n`)
 }
 
