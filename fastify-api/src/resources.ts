@@ -14,12 +14,11 @@ import { openPeppers } from './auth/peppers.js'
 import { createSigningKeyNotes } from './auth/signing-key-notes.js'
 import { openSigningKeys } from './auth/signing-keys.js'
 import type { ApiConfig } from './config.js'
-import { createPool } from './db/pool.js'
+import { POOL_SIZES, createPool } from './db/pool.js'
 import { createLimitKeys } from './limits/limit-key.js'
 import { openLimitCounters } from './limits/open-limit-counters.js'
 import { createApiMetrics } from './metrics.js'
 
-const POOL_SIZE = 10
 const LONGEST_HASHING_WAIT_MS = 1500
 
 /**
@@ -45,7 +44,7 @@ export async function openResources (
   const listenUrl = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
   if (config.DATABASE_LISTEN_URL !== undefined) await checkPostgres('DATABASE_LISTEN_URL', listenUrl)
 
-  const pool = createPool('fastify-api', config.DATABASE_URL, POOL_SIZE, log)
+  const pool = createPool('fastify-api', config.DATABASE_URL, POOL_SIZES.api, log)
   const carrier = await createRevocationCarrier(config.REDIS_URL, log)
   const feed = new PostgresRevocationFeed({ connectionString: listenUrl, revocations, maxStalenessMs: config.REVOCATION_MAX_STALENESS.milliseconds, log, carrier })
   const meter = await createMeter(config.METRICS_PORT)

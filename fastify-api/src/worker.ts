@@ -4,7 +4,7 @@ import {
 import { pino } from 'pino'
 import { startCleanUp } from './clean-up.js'
 import { createConsumers } from './consumers/create-consumers.js'
-import { createPool } from './db/pool.js'
+import { POOL_SIZES, createPool } from './db/pool.js'
 import { createEventMetrics } from './events/event-metrics.js'
 import { createEventTransport } from './events/create-event-transport.js'
 import { startRelay } from './events/relay.js'
@@ -15,15 +15,13 @@ import { openMailTransport } from './mail/open-mail-transport.js'
 import { WorkerConfig } from './worker-config.js'
 
 const CLOSE_WITHIN_MS = 5000
-/** Each consumer may have a transaction open, and the relay, the clean-up and the mails ask as well. */
-const POOL_SIZE = 8
 
 async function main (): Promise<void> {
   const config = loadConfig(WorkerConfig, process.env)
   const log = pino(logOptions('worker', config.LOG_LEVEL))
   const mail = await openMailTransport(config, log)
   await checkPostgres('DATABASE_URL', config.DATABASE_URL)
-  const pool = createPool('worker', config.DATABASE_URL, POOL_SIZE, log)
+  const pool = createPool('worker', config.DATABASE_URL, POOL_SIZES.worker, log)
   const meter = await createMeter(config.METRICS_PORT)
   const metricsServer = await startMetricsServer({ meter, host: config.HOST, port: config.METRICS_PORT })
   const cleanUp = startCleanUp(pool, log, config.AUDIT_RETENTION.milliseconds)

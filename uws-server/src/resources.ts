@@ -14,7 +14,7 @@ import { createTicketVerifier } from './tickets.js'
 // Tokens come back when sockets reconnect and when one user has several; memory is for the sockets.
 const REMEMBERED_TOKENS = 1000
 // Two statements a second beside the tickets, for which handshakes wait; whatever blocks must not pile up.
-const POOL_LIMITS = { max: 4, connectionTimeoutMillis: 3000, lock_timeout: 2000, statement_timeout: 5000, query_timeout: 6000 }
+export const POOL_LIMITS = { max: 4, connectionTimeoutMillis: 3000, lock_timeout: 2000, statement_timeout: 5000, query_timeout: 6000 }
 
 /**
  * Opens what the socket server needs, in the order in which mistakes are cheapest to find: files, database, feed.

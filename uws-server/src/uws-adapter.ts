@@ -7,7 +7,7 @@ import type { AddressedRefusal } from './handshake.js'
 import { problemAnswer, type HttpAnswer } from './http-answer.js'
 import { SUBPROTOCOL, type UpgradeRequest } from './upgrade.js'
 
-const IDLE_TIMEOUT_SECONDS = 60                       // pings at 44 s, before a proxy's 60 s
+export const IDLE_TIMEOUT_SECONDS = 60                       // pings at 44 s, before a proxy's 60 s
 const SMALLEST_HARD_PAYLOAD_BYTES = 64 * 1024
 /** How far above ours the library's limits are: beyond them it cuts the connection, or drops frames, without a close code. */
 const HARD_PAYLOAD_FACTOR = 2

@@ -15,9 +15,9 @@ export interface DevicesContext { pool: pg.Pool, announcer: RevocationAnnouncer 
 
 const SECRET = /^[\w-]{43}$/
 /** How long after the password was given a session may do what a stolen access token must not. */
-const FRESH_MS = 5 * 60_000
+export const FRESH_MS = 5 * 60_000
 /** Who stay recognised in one browser. */
-const USERS_OF_A_BROWSER = 5
+export const USERS_OF_A_BROWSER = 5
 const DEVICE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** @returns 256 random bits in base64url */

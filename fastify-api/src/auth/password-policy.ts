@@ -1,6 +1,6 @@
 export type PasswordRejection = 'too_short' | 'too_long' | 'contains_identity'
 
-const MINIMUM_CODE_POINTS = 15
+export const MINIMUM_CODE_POINTS = 15
 /** Also the longest password that login reads; longer is refused, never cut. */
 export const MAXIMUM_CODE_POINTS = 1024
 

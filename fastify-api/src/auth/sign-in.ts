@@ -43,7 +43,7 @@ export type SignInOutcome =
   | LimitedGuess & { userId: string | undefined }
 
 const PASSWORD_ONLY = ['pwd']                       // RFC 8176
-const MAXIMUM = { sessions: 100, devices: 50 }
+export const MAXIMUM = { sessions: 100, devices: 50 }
 
 /**
  * Signs a user in by password. Always a fresh session, never the one of a cookie that came along (fixation). It ends

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import type { Begun, Budget, Counted, LimitCounters } from './limit-counters.js'
 import { BEGIN, COUNT, FORGIVE } from './redis-scripts.js'
 
-const ANSWER_WITHIN_MS = 250
+export const ANSWER_WITHIN_MS = 250
 const CONNECT_WITHIN_MS = 1000
 const LONGEST_PAUSE_MS = 1000
 const PREFIX = 'limits:'

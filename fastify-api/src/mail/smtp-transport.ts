@@ -7,7 +7,7 @@ export const SMTP_CONNECTIONS = 4
 
 export interface SmtpTimeouts { connectMs: number, greetingMs: number, silenceMs: number }
 
-const TIMEOUTS: SmtpTimeouts = { connectMs: 10_000, greetingMs: 10_000, silenceMs: 30_000 }
+export const TIMEOUTS: SmtpTimeouts = { connectMs: 10_000, greetingMs: 10_000, silenceMs: 30_000 }
 /** Authentication needed or failed (RFC 4954, section 6): the settings are wrong, not the mail. */
 const NOT_THE_MAIL = [530, 534, 535, 538]
 

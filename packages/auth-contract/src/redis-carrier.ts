@@ -7,7 +7,7 @@ import type { Revocation } from './revocation.js'
 const LONGEST_PAUSE_MS = 2000
 const SUBSCRIBE_AGAIN_AFTER_MS = 2000
 const PING_EVERY_MS = 5000
-const ANSWER_WITHIN_MS = 2000
+export const ANSWER_WITHIN_MS = 2000
 const MOST_UNANSWERED = 10_000
 
 /**

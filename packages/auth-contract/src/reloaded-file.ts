@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { StartupError } from './startup-error.js'
 
-const LOOK_EVERY_MS = 5000
+export const LOOK_EVERY_MS = 5000
 
 export interface ReloadedFileOptions<Content> {
   /** The setting that a mistake is blamed on. */

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 
-const READ_EVERY_MS = 2000
+export const READ_EVERY_MS = 2000
 const STATEMENT_TIMEOUT_MS = 2000
 const LONGEST_PAUSE_MS = 2000
 
