@@ -20,12 +20,12 @@ export interface ApiMetrics {
 export function createApiMetrics (meter: Meter): ApiMetrics {
   const observeReplay = meter.histogram({
     name: 'refresh_replay_age_seconds',
-    help: 'From a rotation to a replay, which was answered with the same token again',
+    help: 'From a rotation to a replay of it, which was answered with the same token again',
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300]
   })
-  const loggedIn = meter.counter({ name: 'login_total', help: 'Sign-ins by password, by their result', labels: { result: LOGIN_RESULTS } })
-  const refreshed = meter.counter({ name: 'refresh_total', help: 'Refreshes by the decision on the refresh token', labels: { outcome: REFRESH_OUTCOMES } })
-  const rateLimited = meter.counter({ name: 'rate_limited_total', help: 'Refusals of a limit, by the limit', labels: { limit: LIMITS } })
+  const loggedIn = meter.counter({ name: 'login_total', help: 'Sign-ins by their result', labels: { result: LOGIN_RESULTS } })
+  const refreshed = meter.counter({ name: 'refresh_total', help: 'Refreshes by the decision on the refresh token, see refresh-rotation.md', labels: { outcome: REFRESH_OUTCOMES } })
+  const rateLimited = meter.counter({ name: 'rate_limited_total', help: 'Refusals of a limit, see limits.md; `route` is requests, the others are wrong passwords', labels: { limit: LIMITS } })
   return {
     loggedIn: result => loggedIn({ result }),
     refreshed: outcome => refreshed({ outcome }),

@@ -3,6 +3,7 @@ import { StartupError, announceReady, closeOnSignal, createSummingMeter, logOpti
 import { pino } from 'pino'
 import type { PrimarySettings } from './primary-settings.js'
 import { ProcessGroup } from './process-group.js'
+import { measureProcesses } from './process-metrics.js'
 
 // Each waits a little longer than the one below it.
 const KILL_AFTER_MS = 1000
@@ -17,13 +18,12 @@ export async function runPrimary ({ processes, host, port, metricsPort, logLevel
   const log = pino(logOptions('uws-server', logLevel))
   await checkPortIsFree(host, port)
   const meter = await createSummingMeter(metricsPort, () => group.measure())
-  const group = new ProcessGroup({
+  const group: ProcessGroup = new ProcessGroup({
     processes,
     stopWithinMs: processStopsWithinMs + KILL_AFTER_MS,
     log,
-    onRestart: meter.counter({ name: 'ws_process_restarts_total', help: 'Socket processes that ended by themselves and were started again' })
+    onRestart: measureProcesses(meter, () => group.readyCount)
   })
-  meter.gauge({ name: 'ws_processes', help: 'Socket processes that serve' }, () => group.readyCount)
   const metricsServer = await startMetricsServer({ meter, host, port: metricsPort })
 
   let stopping = false

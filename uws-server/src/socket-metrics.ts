@@ -24,8 +24,8 @@ const FOREIGN_CODES: readonly number[] = [1001, 1002, 1005, 1006, 1011]
 const KNOWN_CODES: readonly number[] = [...Object.values(CLOSE), ...FOREIGN_CODES]
 
 export function createSocketMetrics (meter: Meter): SocketMetrics {
-  const connected = meter.counter({ name: 'ws_connects_total', help: 'Attempts to authenticate a socket, by result and by where the credential was', labels: { result: ['accepted', ...REFUSAL_REASONS].map(toLabel), carrier: CARRIERS } })
-  const closed = meter.counter({ name: 'ws_closes_total', help: 'Sockets that closed, by code and by who closed', labels: { code: [...KNOWN_CODES.map(String), 'other'], initiator: INITIATORS } })
+  const connected = meter.counter({ name: 'ws_connects_total', help: 'Attempts to authenticate a socket: `accepted`, or the name of the close code, and where the credential was', labels: { result: ['accepted', ...REFUSAL_REASONS].map(toLabel), carrier: CARRIERS } })
+  const closed = meter.counter({ name: 'ws_closes_total', help: 'Sockets that closed, by close code and by who closed', labels: { code: [...KNOWN_CODES.map(String), 'other'], initiator: INITIATORS } })
   const reauthenticated = meter.counter({ name: 'ws_reauths_total', help: 'Reauths by result', labels: { result: REAUTH_RESULTS } })
   return {
     connected: (result, carrier) => connected({ result: toLabel(result), carrier }),
@@ -51,6 +51,6 @@ export interface MeasuredSockets {
 
 /** Measures what is open whenever somebody looks. */
 export function measureSockets (meter: Meter, registry: MeasuredSockets): void {
-  meter.gauge({ name: 'ws_sockets', help: 'Open sockets by state', labels: ['state'] }, () => registry.countByState())
-  meter.gauge({ name: 'ws_buffered_bytes', help: 'Bytes that wait for readers' }, () => registry.all().reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0))
+  meter.gauge({ name: 'ws_sockets', help: 'Open sockets: `anonymous`, `active`, `expiring`, `grace`', labels: ['state'] }, () => registry.countByState())
+  meter.gauge({ name: 'ws_buffered_bytes', help: 'Bytes that wait for readers now' }, () => registry.all().reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0))
 }

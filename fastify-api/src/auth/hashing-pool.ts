@@ -49,9 +49,9 @@ export class HashingPool {
   constructor ({ workers, maxWaitMs, meter }: HashingPoolOptions) {
     this.#workers = workers
     this.#maxWaitMs = maxWaitMs
-    this.#observeWait = meter.histogram({ name: 'password_hash_wait_seconds', help: 'From asking for a hash until a worker began it', buckets: BUCKETS_S })
-    this.#observeHash = meter.histogram({ name: 'password_hash_seconds', help: 'From the beginning of a hash until its result', buckets: BUCKETS_S })
-    meter.gauge({ name: 'password_hash_queue', help: 'Hashes that wait for a worker' }, () => this.#waiting.length)
+    this.#observeWait = meter.histogram({ name: 'password_hash_wait_seconds', help: 'From asking for a password hash until its computation began', buckets: BUCKETS_S })
+    this.#observeHash = meter.histogram({ name: 'password_hash_seconds', help: 'A password hash, from its beginning until its result', buckets: BUCKETS_S })
+    meter.gauge({ name: 'password_hash_queue', help: 'Password hashes that wait now' }, () => this.#waiting.length)
     for (const worker of workers) worker.onReady(() => this.#dispatch())
   }
 

@@ -11,7 +11,7 @@ import { RISK_RULES } from './risk-rules.js'
  * group and cool-down, however many workers look, however late and in whichever order events come.
  */
 export function createSignalsConsumer (meter: Meter): Consumer {
-  const riskRaised = meter.counter({ name: 'risks_total', help: 'Risks that were detected, by rule', labels: { rule: RISK_RULES.map(({ name }) => name) } })
+  const riskRaised = meter.counter({ name: 'risks_total', help: 'Risks that were detected, by rule; see risk-rules.md', labels: { rule: RISK_RULES.map(({ name }) => name) } })
   return {
     name: 'signals',
     types: [...new Set<EventType>(RISK_RULES.flatMap(({ types }) => types))],

@@ -13,14 +13,14 @@ export interface EventMetrics {
 /** @param consumers everybody whom events are handed on to */
 export function createEventMetrics (meter: Meter, consumers: readonly Consumer[]): EventMetrics {
   let outbox: OutboxState = { waiting: 0, oldestSeconds: 0 }
-  meter.gauge({ name: 'outbox_events', help: 'Events that wait to be handed on' }, () => outbox.waiting)
-  meter.gauge({ name: 'outbox_oldest_seconds', help: 'For how long the first of them has waited' }, () => outbox.oldestSeconds)
+  meter.gauge({ name: 'outbox_events', help: 'Events that wait to be handed on, of all workers; see events.md' }, () => outbox.waiting)
+  meter.gauge({ name: 'outbox_oldest_seconds', help: 'For how long the first of these events has waited' }, () => outbox.oldestSeconds)
   const published = meter.counter({ name: 'events_published_total', help: 'Events handed on, by type', labels: { type: EVENT_TYPES } })
   const consumed = meter.counter({
-    name: 'events_consumed_total', help: 'Events that a consumer was told of, by result', labels: { consumer: ['relay', ...consumers.map(({ name }) => name)], result: ['handled', 'dead'] }
+    name: 'events_consumed_total', help: 'Events that a consumer was told of; `dead` ones became dead letters', labels: { consumer: ['relay', ...consumers.map(({ name }) => name)], result: ['handled', 'dead'] }
   })
   const delivery = meter.histogram({
-    name: 'event_delivery_seconds', help: 'From an event until a consumer has committed its work', labels: ['consumer'], buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300]
+    name: 'event_delivery_seconds', help: 'From an event until the work of a consumer was committed', labels: ['consumer'], buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300]
   })
   return {
     outbox: state => { outbox = state },

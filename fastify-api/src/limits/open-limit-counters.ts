@@ -1,6 +1,7 @@
 import type { Meter } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
 import type { LimitCounters } from './limit-counters.js'
+import { measureLimitCounters } from './limit-metrics.js'
 import { MemoryCounters } from './memory-counters.js'
 
 export interface OpenLimitCounters { counters: LimitCounters, close: () => void }
@@ -13,7 +14,7 @@ export async function openLimitCounters (redisUrl: string | undefined, log: Logg
   const { RedisCounters } = await import('./redis-counters.js')
   const { FallbackCounters } = await import('./fallback-counters.js')
   const counters = new FallbackCounters({ redis: new RedisCounters(redisUrl), memory, log })
-  meter.gauge({ name: 'limits_in_memory', help: '1 while Redis is configured but away, and limits count in this process' }, () => Number(counters.isInMemory))
+  measureLimitCounters(meter, counters)
   await counters.connect()
   return { counters, close: () => counters.close() }
 }

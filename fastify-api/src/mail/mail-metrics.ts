@@ -14,7 +14,7 @@ export function createMailMetrics (meter: Meter): MailMetrics {
   let waiting = 0
   meter.gauge({ name: 'mails_waiting', help: 'Mails that have not been sent yet, of all workers', together: 'max' }, () => waiting)
   const counted = meter.counter({
-    name: 'mails_total', help: 'Mails by what became of them; each further try is one that was retried', labels: { template: Object.keys(TEMPLATES) as MailTemplate[], result: RESULTS }
+    name: 'mails_total', help: 'Mails by what became of them, see mail.md; each further try is one that was `retried`', labels: { template: Object.keys(TEMPLATES) as MailTemplate[], result: RESULTS }
   })
   return {
     counted: (template, result) => counted({ template, result }),
