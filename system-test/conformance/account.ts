@@ -66,16 +66,18 @@ export class Account {
   readonly #api: URL
   readonly #username: string
   readonly #password: string
+  readonly #reached: Pick<HttpRequest, 'host' | 'ca'>
   #shared: Promise<Session> | undefined
 
-  constructor (api: URL, username: string, password: string) {
+  constructor (api: URL, username: string, password: string, reached: Pick<HttpRequest, 'host' | 'ca'> = {}) {
     this.#api = api
     this.#username = username
     this.#password = password
+    this.#reached = reached
   }
 
   async send (path: string, request: HttpRequest): Promise<HttpAnswer> {
-    return await send(new URL(path, this.#api), request)
+    return await send(new URL(path, this.#api), { ...this.#reached, ...request })
   }
 
   /**

@@ -5,7 +5,7 @@ import type { HttpAnswer } from './http.js'
 import type { Options } from './options.js'
 import { RawClient, handshake, type HandshakeOptions, type HttpHead } from './raw-client.js'
 import { SocketClient, type Opening } from './socket-client.js'
-import { connectBare } from './target.js'
+import { beginConnection, connectBare } from './target.js'
 import { pause } from './waiting.js'
 
 const SHORT_LIFE_SECONDS = 30
@@ -81,9 +81,8 @@ export class Scene {
       perMessageDeflate: compressed
     }
     await this.#pace()
-    const { host, url: { hostname } } = this.options.target
-    const place = hostname === 'localhost' ? { family: 4 } : {}
-    const opening = await SocketClient.open(String(url), protocols, { ...options, ...place, ...this.#source === undefined || !host.startsWith('127.') ? {} : { localAddress: this.#source } })
+    const createConnection = () => beginConnection(this.options.target, this.#source)
+    const opening = await SocketClient.open(String(url), protocols, { ...options, createConnection })
     if (opening.kind === 'open') this.#sockets.push(opening.client.socket)
     return opening
   }

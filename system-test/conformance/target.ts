@@ -9,13 +9,18 @@ export interface Target {
   /** What the sockets connect to; `localhost` is 127.0.0.1. */
   host: string
   port: number
+  /** PEM of the authority that signed the certificate, when the system does not trust it. */
+  ca?: string
   /** A loopback address that nobody has used yet; undefined when every case has to come from the same one. */
   nextSource: () => string | undefined
 }
 
-/** Looks whether cases can have source addresses of their own. */
-export async function findTarget (url: URL): Promise<Target> {
-  const host = url.hostname === 'localhost' ? '127.0.0.1' : url.hostname.replace(/^\[|\]$/g, '')
+/**
+ * Looks whether cases can have source addresses of their own.
+ * @param reached how, where the URL's name does not lead there or the system does not trust the certificate
+ */
+export async function findTarget (url: URL, reached: Pick<Target, 'ca'> & { host?: string } = {}): Promise<Target> {
+  const host = reached.host ?? addressOf(url)
   const port = Number(url.port) || (url.protocol === 'wss:' ? 443 : 80)
   const isLoopback = /^127\./.test(host)
   // Other addresses for each run: the server remembers for a minute what it has met.
@@ -23,7 +28,12 @@ export async function findTarget (url: URL): Promise<Target> {
   const hasMany = isLoopback && await canListenOn(`${networks[0]}.1`)
   let given = 0
   const nextSource = () => `${networks[Math.floor(given / 250) % networks.length]}.${1 + given++ % 250}`
-  return { url, host, port, nextSource: hasMany ? nextSource : () => undefined }
+  return { ...reached, url, host, port, nextSource: hasMany ? nextSource : () => undefined }
+}
+
+/** What to connect to for a URL; `localhost` is 127.0.0.1. */
+export function addressOf ({ hostname }: URL): string {
+  return hostname === 'localhost' ? '127.0.0.1' : hostname.replace(/^\[|\]$/g, '')
 }
 
 async function canListenOn (address: string): Promise<boolean> {
@@ -38,12 +48,17 @@ async function canListenOn (address: string): Promise<boolean> {
   return can
 }
 
-/** A bare connection, TLS for `wss:`. Errors are not thrown: the connection closes. */
-export async function connectBare ({ host, port, url }: Target, source: string | undefined): Promise<Socket> {
+/** Begins a connection, TLS for `wss:`. */
+export function beginConnection ({ host, port, url, ca }: Target, source: string | undefined): Socket {
   const options = { host, port, noDelay: true, ...source === undefined ? {} : { localAddress: source } }
-  const isSecure = url.protocol === 'wss:'
-  const socket = isSecure ? connectTls({ ...options, servername: url.hostname, ALPNProtocols: ['http/1.1'] }) : connect(options)
+  if (url.protocol !== 'wss:') return connect(options)
+  return connectTls({ ...options, servername: url.hostname, ALPNProtocols: ['http/1.1'], ...ca === undefined ? {} : { ca } })
+}
+
+/** A bare connection. Errors are not thrown: the connection closes. */
+export async function connectBare (target: Target, source: string | undefined): Promise<Socket> {
+  const socket = beginConnection(target, source)
   socket.on('error', () => {})
-  await Promise.race([once(socket, isSecure ? 'secureConnect' : 'connect'), once(socket, 'close')])
+  await Promise.race([once(socket, target.url.protocol === 'wss:' ? 'secureConnect' : 'connect'), once(socket, 'close')])
   return socket
 }
