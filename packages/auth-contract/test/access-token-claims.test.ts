@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { createTestKeys, goodClaims, goodHeader, mintAccessToken, signCompact } from './fixtures/access-tokens.js'
+import { malformedGenerationsAndMethods, malformedIdentifiers, malformedInstants, missingClaims, otherParties, repeatedClaims, wrongLifetimes } from './fixtures/flawed-access-tokens/claims.js'
+import type { FlawedAccessToken } from './fixtures/flawed-access-tokens/flawed-access-token.js'
 import { createTestVerifier } from './fixtures/verifier.js'
 
 const NOW = 1_800_000_000
 const keys = await createTestKeys()
 const verify = await createTestVerifier(keys, { now: () => NOW * 1000 })
 const timely = { iat: NOW, exp: NOW + 900, auth_time: NOW }
+const good = { keys, claims: { ...goodClaims(), ...timely } }
 
 const verifyClaims = async (claims: Record<string, unknown>) => await verify(await mintAccessToken(keys, { ...timely, ...claims }))
 /** The payload's text with one member's value replaced by any JSON text. */
@@ -16,60 +19,30 @@ const verifyText = async (name: string, value: string) => {
 }
 const refused = (reason: string) => ({ kind: 'refused', reason })
 
+const allRefused = async (t: Test, flawed: FlawedAccessToken[]) => {
+  for (const { flaw, accessToken, reason } of flawed) t.strictSame(await verify(accessToken), refused(reason), flaw)
+}
+
 t.test('every required claim is required', async t => {
   t.match(await verifyClaims({}), { kind: 'verified' })
-  for (const name of ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'exp', 'auth_time', 'amr', 'rg']) {
-    t.strictSame(await verifyClaims({ [name]: undefined }), refused('claims'), `${name} missing`)
-    t.strictSame(await verifyClaims({ [name]: null }), refused('claims'), `${name} null`)
-    t.strictSame(await verifyClaims({ [name]: {} }), refused('claims'), `${name} an object`)
-    t.strictSame(await verifyClaims({ [name]: true }), refused('claims'), `${name} a boolean`)
-  }
-  const inherited = `{"__proto__":${JSON.stringify({ ...goodClaims(), ...timely })}}`
-  t.strictSame(await verify(signCompact(keys, goodHeader(keys), inherited)), refused('claims'), 'all of them below __proto__')
+  await allRefused(t, missingClaims(good))
 })
 
-t.test('identifiers have one fixed form', async t => {
-  const uuid = randomUUID()
-  for (const name of ['sub', 'sid', 'jti']) {
-    for (const value of ['', 1, [uuid], uuid.toUpperCase(), `${uuid} `, ` ${uuid}`, `${uuid}\n`, `${uuid}\0`, `{${uuid}}`, uuid.replaceAll('-', ''), uuid.slice(1),
-      `${uuid}${uuid}`, `urn:uuid:${uuid}`, "' OR 1=1 --", '../admin', '__proto__', 'a\r\nb', '\u202e', uuid.replace(/[0-9a-f]/, '\uff11')]) {
-      t.strictSame(await verifyClaims({ [name]: value }), refused('claims'), `${name} ${JSON.stringify(value)}`)
-    }
-  }
-})
+t.test('identifiers have one fixed form', t => allRefused(t, malformedIdentifiers(good)))
 
 t.test('instants are whole, finite, in seconds', async t => {
-  for (const name of ['iat', 'exp', 'nbf', 'auth_time']) {
-    for (const value of ['1e999', '-1e999', '-1', '-0.5', `${NOW}.5`, `"${NOW}"`, `${NOW}000`, '9007199254740992', '18446744073709551616', 'null', 'true', '[]', `[${NOW}]`]) {
-      t.strictSame(await verifyText(name, value), refused('claims'), `${name} ${value}`)
-    }
-  }
+  await allRefused(t, malformedInstants(good))
   t.match(await verifyText('exp', '18000009e2'), { kind: 'verified' }, 'the same number in another notation')
 })
 
 t.test('generation and methods', async t => {
-  for (const value of ['-1', '0.5', '2147483648', '1e999', '"0"', '[]']) t.strictSame(await verifyText('rg', value), refused('claims'), `rg ${value}`)
+  await allRefused(t, malformedGenerationsAndMethods(good))
   t.match(await verifyClaims({ rg: 2_147_483_647 }), { kind: 'verified', principal: { refreshGeneration: 2_147_483_647 } })
-  for (const amr of ['pwd', [], [1], [''], ['PWD'], ['p w d'], ['pwd\n'], [['pwd']], Array(9).fill('pwd'), ['a'.repeat(17)], { 0: 'pwd', length: 1 }]) {
-    t.strictSame(await verifyClaims({ amr }), refused('claims'), `amr ${JSON.stringify(amr)}`)
-  }
   t.match(await verifyClaims({ amr: ['pwd', 'otp'] }), { kind: 'verified', principal: { amr: ['pwd', 'otp'] } })
 })
 
-t.test('issuer: the exact string', async t => {
-  for (const iss of ['other', 'FASTIFY-UWS-AUTH', 'fastify-uws-auth/', 'fastify-uws-auth ', 'fastify-uws-aut', 'fastify-uws-auth\0', 'https://fastify-uws-auth']) {
-    t.strictSame(await verifyClaims({ iss }), refused('issuer'), iss)
-  }
-  for (const iss of ['', ['fastify-uws-auth'], 1]) t.strictSame(await verifyClaims({ iss }), refused('claims'), JSON.stringify(iss))
-})
-
-t.test('audience: the exact string, or a list that contains it', async t => {
-  for (const aud of ['other', '', 'fastify-uws-auth ', 'fastify-uws-auth,other', [], ['other'], ['fastify-uws-auth-2', 'x'], ['FASTIFY-UWS-AUTH'], '*', ['*']]) {
-    t.strictSame(await verifyClaims({ aud }), refused('audience'), JSON.stringify(aud))
-  }
-  for (const aud of [1, [1, 'fastify-uws-auth'], [['fastify-uws-auth']], [null, 'fastify-uws-auth'], { 0: 'fastify-uws-auth' }, Array(17).fill('fastify-uws-auth')]) {
-    t.strictSame(await verifyClaims({ aud }), refused('claims'), JSON.stringify(aud))
-  }
+t.test('issuer and audience: the exact string, the audience also in a list', async t => {
+  await allRefused(t, otherParties(good))
   for (const aud of [['fastify-uws-auth'], ['other', 'fastify-uws-auth']]) t.match(await verifyClaims({ aud }), { kind: 'verified' }, JSON.stringify(aud))
 })
 
@@ -96,11 +69,7 @@ t.test('nothing but exp may be wrong with an expired token', async t => {
 
 t.test('a life is no longer than the setting, and goes forward', async t => {
   t.match(await verifyClaims({ iat: NOW, exp: NOW + 900 }), { kind: 'verified' })
-  t.strictSame(await verifyClaims({ iat: NOW, exp: NOW + 901 }), refused('time'))
-  t.strictSame(await verifyClaims({ iat: NOW - 1, exp: NOW + 900 }), refused('time'))
-  t.strictSame(await verifyClaims({ exp: 99_999_999_999 }), refused('time'))
-  t.strictSame(await verifyClaims({ iat: NOW, exp: NOW }), refused('time'))
-  t.strictSame(await verifyClaims({ iat: NOW + 10, exp: NOW + 5 }), refused('time'))
+  await allRefused(t, wrongLifetimes(good))
 })
 
 t.test('nothing starts more than a minute ahead', async t => {
@@ -114,7 +83,7 @@ t.test('of a repeated claim the last counts', async t => {
   const [first, last] = [randomUUID(), randomUUID()]
   const claims = JSON.stringify({ sub: first, ...goodClaims(), ...timely, sid: undefined }).replace('}', `,"sid":"${first}","sid":"${last}"}`)
   t.match(await verify(signCompact(keys, goodHeader(keys), claims)), { kind: 'verified', principal: { sessionId: last } })
-  t.strictSame(await verify(signCompact(keys, goodHeader(keys), claims.replace('}', ',"exp":1e999}'))), refused('claims'))
+  await allRefused(t, repeatedClaims(good))
 })
 
 t.test('claims beyond ours are carried along unread', async t => {
