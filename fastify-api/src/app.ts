@@ -16,6 +16,7 @@ import type { LimitKeys } from './limits/limit-key.js'
 import type { ApiMetrics } from './metrics.js'
 import allowedOrigin from './plugins/allowed-origin.js'
 import bearer from './plugins/bearer.js'
+import draining from './plugins/draining.js'
 import errorHandler from './plugins/error-handler.js'
 import jsonBody, { BODY_LIMIT } from './plugins/json-body.js'
 import notFound from './plugins/not-found.js'
@@ -38,6 +39,7 @@ import { reauthenticateRoute } from './routes/reauthenticate.js'
 import { refreshRoute } from './routes/refresh.js'
 import { sessionsRoutes } from './routes/sessions.js'
 import { wsTicketRoute } from './routes/ws-ticket.js'
+import { FINISH_WITHIN_MS } from './stop-time.js'
 
 declare module 'fastify' {
   interface FastifyInstance { pool: pg.Pool }
@@ -64,6 +66,9 @@ export interface AppResources {
   metrics: ApiMetrics
 }
 
+/** Milliseconds: for a request to arrive, for its answer, for the next one on a kept connection (longer than a proxy keeps it). */
+export const TIMEOUTS = { requestTimeout: 10_000, handlerTimeout: 15_000, keepAliveTimeout: 72_000 }
+
 /** The table of contents of the API. */
 export async function buildApp (resources: AppResources): Promise<FastifyInstance> {
   const { config, log, pool, publicKeys, signAccessToken, passwords, refreshTokenPeppers: peppers, revocations, announcer, feed, metrics } = resources
@@ -74,7 +79,8 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
     trustProxy: config.TRUSTED_PROXIES.length > 0 ? config.TRUSTED_PROXIES : false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: 10_000,
-    handlerTimeout: 15_000,
+    handlerTimeout: FINISH_WITHIN_MS,
+    return503OnClosing: false,                        // see plugins/draining.ts
     keepAliveTimeout: 72_000,
     http: { connectionsCheckingInterval: 1000 },      // how exactly requestTimeout is kept
     routerOptions: { maxParamLength: 100 },
@@ -86,6 +92,7 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
   app.decorate('pool', pool)
 
   // What every request passes through.
+  await app.register(draining, { noticeMs: config.DRAIN_NOTICE.milliseconds })
   await app.register(requestLog)
   await app.register(errorHandler)
   await app.register(securityHeaders, { https: config.PUBLIC_URL.startsWith('https:') })

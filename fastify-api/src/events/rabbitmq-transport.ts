@@ -10,7 +10,7 @@ import { declareTopology, EVENTS_EXCHANGE } from './rabbitmq-topology.js'
 import { within } from './within.js'
 
 export const HEARTBEAT_SECONDS = '10'
-export const CONNECT_WITHIN_MS = 5000
+const CONNECT_WITHIN_MS = 5000
 /** A quorum queue without a leader answers nothing at all. */
 export const ANSWER_WITHIN_MS = 5000
 const RECOVERY = { initialDelay: 200, maxDelay: 5000, factor: 2, jitter: 0.3, maxRetries: Infinity }
