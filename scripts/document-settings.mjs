@@ -1,4 +1,5 @@
 // docs/configuration.md from the settings' schemas.
+import { settingsInFiles } from '@fastify-uws-auth/auth-contract'
 import { ApiConfig } from '../fastify-api/dist/config.js'
 import { WorkerConfig } from '../fastify-api/dist/worker-config.js'
 import { LocalModeSettings } from '../packages/local-mode/dist/settings.js'
@@ -7,7 +8,9 @@ import { SocketConfig } from '../uws-server/dist/config.js'
 const INTRODUCTION = `# Configuration
 
 Environment variables. An empty one counts as not set. Every setting is checked at start, and all mistakes are listed at
-once. Durations are \`900\` (seconds), \`20s\`, \`15m\`, \`12h\` or \`7d\`.
+once. Durations are \`900\` (seconds), \`20s\`, \`15m\`, \`12h\` or \`7d\`. A setting marked with \`_FILE\` may hold a password; it can
+be given as the path of a file instead, as \`NAME_FILE\`, such as \`DATABASE_URL_FILE=/run/secrets/database-url\`. The file's last line
+break is not part of it.
 
 \`./start.sh\` sets what the parts need to find each other (\`PORT\` from \`API_PORT\` and \`WS_PORT\`, \`DATABASE_URL\`, the key
 files, \`ACCESS_TOKEN_MAX_AGE\` from \`ACCESS_TOKEN_EXPIRY\`). Unless you set them, it also sets \`PUBLIC_URL\` and
@@ -25,9 +28,10 @@ const SECTIONS = [
 ]
 
 function section ([title, schema]) {
+  const inFiles = settingsInFiles(schema)
   const rows = Object.entries(schema.properties)
     .sort(([a], [b]) => a.localeCompare(b, 'en'))
-    .map(([name, property]) => `| \`${name}\` | ${defaultOf(schema, name, property)} | ${property.description ?? ''}${limitsOf(property)} |`)
+    .map(([name, property]) => `| \`${name}\`${inFiles.includes(name) ? ', `_FILE`' : ''} | ${defaultOf(schema, name, property)} | ${property.description ?? ''}${limitsOf(property)} |`)
   return `\n## ${title}\n\n| setting | default | meaning |\n|---|---|---|\n${rows.join('\n')}\n`
 }
 

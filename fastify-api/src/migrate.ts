@@ -3,7 +3,7 @@ import Type from 'typebox'
 import { migrate } from './migrations.js'
 
 const MigrateConfig = Type.Object({
-  DATABASE_URL: Type.String({ format: 'url', description: 'PostgreSQL connection string of a role that owns the tables' })
+  DATABASE_URL: Type.String({ format: 'postgres-url', description: 'PostgreSQL connection string of a role that owns the tables' })
 })
 
 async function main (): Promise<void> {

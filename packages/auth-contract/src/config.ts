@@ -2,32 +2,37 @@ import { Ajv, type ErrorObject } from 'ajv'
 import { envSchema } from 'env-schema'
 import type { Static, TObject } from 'typebox'
 import { DURATION, DURATION_OR_NEVER, parseDuration, readDurationSetting } from './duration.js'
+import { readSettingFiles, type SettingTexts } from './setting-files.js'
 import { SETTING_FORMATS, isDuration } from './setting-formats.js'
 import { StartupError } from './startup-error.js'
 
 /**
  * Reads the settings a schema names out of an environment, applies defaults, and turns durations into `Duration`.
- * An empty variable counts as not set. Settings the schema does not name are ignored.
+ * An empty variable counts as not set. Settings the schema does not name are ignored. A setting whose text can hold a
+ * password may be given as `NAME_FILE`, a file with that text.
  * @throws {StartupError} listing every mistake at once, each with the name of its setting and never its value,
  *   which may be a secret
  */
 export function loadConfig<Schema extends TObject> (schema: Schema, env: NodeJS.ProcessEnv): Static<Schema> {
-  const data = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
-  const loaded = Object.entries(checkSettings(schema, data))
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const loaded = Object.entries(checkSettings(schema, readSettingFiles(schema, given)))
   // ajv makes Infinity of "1e999" and lets it pass.
   const endless = loaded.filter(([, value]) => typeof value === 'number' && !Number.isFinite(value))
   if (endless.length > 0) throw new StartupError(endless.map(([name]) => `${name} must be a number that ends`).join('\n'))
   return Object.fromEntries(loaded.map(([name, value]) => [name, isDurationSetting(schema, name) ? readDurationSetting(String(value)) : value])) as Static<Schema>
 }
 
-function checkSettings (schema: TObject, data: NodeJS.ProcessEnv): Record<string, unknown> {
+function checkSettings (schema: TObject, { texts, mistakes: unread }: SettingTexts): Record<string, unknown> {
+  const mistakes = [...unread.values()]
   try {
-    return envSchema({ schema: { ...schema }, data, env: false, ajv: { customOptions: createAjv } })
+    const checked = envSchema({ schema: { ...schema }, data: texts, env: false, ajv: { customOptions: createAjv } })
+    if (unread.size === 0) return checked
   } catch (err) {
     const { errors } = err as { errors?: ErrorObject[] }
     if (!Array.isArray(errors)) throw err
-    throw new StartupError(errors.map(describe).join('\n'))
+    mistakes.push(...errors.filter(error => !unread.has(nameOf(error))).map(describe))
   }
+  throw new StartupError(mistakes.join('\n'))
 }
 
 function createAjv () {
@@ -53,8 +58,12 @@ function isWithin ([minimum, maximum]: [string, string], text: string): boolean 
   return seconds >= parseDuration(minimum).seconds && seconds <= parseDuration(maximum).seconds
 }
 
+function nameOf ({ keyword, params, instancePath }: ErrorObject): string {
+  return keyword === 'required' ? String(params['missingProperty']) : instancePath.slice(1)
+}
+
 function describe (error: ErrorObject): string {
-  const name = error.keyword === 'required' ? String(error.params['missingProperty']) : error.instancePath.slice(1)
+  const name = nameOf(error)
   switch (error.keyword) {
     case 'required': return `${name} is not set`
     case 'format': return `${name} ${SETTING_FORMATS[error.params['format'] as string]!.requirement}`

@@ -17,13 +17,21 @@ export const SMTP_URL = 'smtp-url'
 /** One e-mail address without a name. */
 export const MAIL_ADDRESS = 'mail-address'
 
-/** The forms a setting's text can be asked to have, and how a mistake is told. */
-export const SETTING_FORMATS: Record<string, { validate: (text: string) => boolean, requirement: string }> = {
-  'postgres-url': { validate: text => /^postgres(ql)?:/.test(text) && URL.canParse(text), requirement: 'must be a connection string such as postgres://user:password@host:5432/database' },
+interface SettingFormat {
+  validate: (text: string) => boolean
+  /** How a mistake is told. */
+  requirement: string
+  /** A text of this form can hold a password, so the setting may also be given as the file `NAME_FILE`. */
+  holdsPassword?: true
+}
+
+/** The forms a setting's text can be asked to have. */
+export const SETTING_FORMATS: Record<string, SettingFormat> = {
+  'postgres-url': { validate: text => /^postgres(ql)?:/.test(text) && URL.canParse(text), requirement: 'must be a connection string such as postgres://user:password@host:5432/database', holdsPassword: true },
   url: { validate: text => URL.canParse(text), requirement: 'must be a URL' },
-  [REDIS_URL]: { validate: isRedisUrl, requirement: 'must be a URL such as redis://user:password@host:6379 or rediss://host:6379' },
-  [AMQP_URL]: { validate: isAmqpUrl, requirement: 'must be a URL such as amqp://user:password@host:5672/vhost or amqps://host' },
-  [SMTP_URL]: { validate: isSmtpUrl, requirement: 'must be a URL such as smtp://user:password@host:587 or smtps://host:465, with nothing after the port' },
+  [REDIS_URL]: { validate: isRedisUrl, requirement: 'must be a URL such as redis://user:password@host:6379 or rediss://host:6379', holdsPassword: true },
+  [AMQP_URL]: { validate: isAmqpUrl, requirement: 'must be a URL such as amqp://user:password@host:5672/vhost or amqps://host', holdsPassword: true },
+  [SMTP_URL]: { validate: isSmtpUrl, requirement: 'must be a URL such as smtp://user:password@host:587 or smtps://host:465, with nothing after the port', holdsPassword: true },
   [MAIL_ADDRESS]: { validate: text => /^[!#$%&'*+/=?^_`{|}~.a-z0-9-]+@[a-z0-9.-]+$/i.test(text), requirement: 'must be an e-mail address such as no-reply@example.com' },
   [DURATION]: { validate: isDuration, requirement: 'must be a duration such as 900, 20s, 15m or 7d' },
   [DURATION_OR_NEVER]: { validate: text => text === 'never' || isDuration(text), requirement: 'must be a duration such as 900, 20s, 15m or 7d' },

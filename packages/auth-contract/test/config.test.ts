@@ -1,3 +1,4 @@
+import path from 'node:path'
 import t from 'tap'
 import Type from 'typebox'
 import { loadConfig } from '../src/config.js'
@@ -102,6 +103,23 @@ t.test('the address of Redis is one, and is never in the message', t => {
   for (const REDIS_URL of ['localhost:6379', 'http://redis', 'hunter2', '/tmp/redis.sock', 'redis//x']) {
     t.throws(() => loadConfig(Redis, { REDIS_URL }), { name: 'StartupError', message: /^REDIS_URL must be a URL such as redis:(?!.*hunter2)/ }, REDIS_URL)
   }
+  t.end()
+})
+
+t.test('what can hold a password may come as a file', t => {
+  const Files = Type.Object({ DATABASE_URL: Type.String({ format: 'postgres-url' }), REDIS_URL: SharedSettings.REDIS_URL, NAME: Type.Optional(Type.String()) })
+  const folder = t.testdir({ url: `${DATABASE_URL}\n`, two: `${DATABASE_URL}\r\n`, bare: DATABASE_URL, empty: '\n', wrong: 'http://hunter2/\n' })
+  const file = (name: string) => path.join(folder, name)
+  for (const name of ['url', 'two', 'bare']) t.strictSame(loadConfig(Files, { DATABASE_URL_FILE: file(name) }), { DATABASE_URL }, name)
+  t.strictSame(loadConfig(Files, { DATABASE_URL, DATABASE_URL_FILE: '', NAME_FILE: file('url') }), { DATABASE_URL }, 'an empty path is none, other settings know no files')
+
+  const refuses = (env: NodeJS.ProcessEnv, message: string) => t.throws(() => loadConfig(Files, env), { name: 'StartupError', message }, message)
+  refuses({ DATABASE_URL, DATABASE_URL_FILE: file('url') }, 'DATABASE_URL and DATABASE_URL_FILE are both set')
+  refuses({ DATABASE_URL_FILE: file('empty') }, 'DATABASE_URL_FILE is an empty file')
+  refuses({ DATABASE_URL_FILE: file('hunter2') }, 'DATABASE_URL_FILE cannot be read (ENOENT)')
+  refuses({ DATABASE_URL_FILE: folder }, 'DATABASE_URL_FILE cannot be read (EISDIR)')
+  refuses({ DATABASE_URL, REDIS_URL_FILE: file('hunter2') }, 'REDIS_URL_FILE cannot be read (ENOENT)')
+  refuses({ DATABASE_URL_FILE: file('hunter2'), REDIS_URL_FILE: file('wrong') }, 'DATABASE_URL_FILE cannot be read (ENOENT)\nREDIS_URL must be a URL such as redis://user:password@host:6379 or rediss://host:6379')
   t.end()
 })
 

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { defaultOrigins, parseDuration } from '@fastify-uws-auth/auth-contract'
+import { defaultOrigins, parseDuration, settingsInFiles } from '@fastify-uws-auth/auth-contract'
 import { ApiConfig } from '@fastify-uws-auth/fastify-api/config'
 import { WorkerConfig } from '@fastify-uws-auth/fastify-api/worker-config'
 import { SocketConfig } from '@fastify-uws-auth/uws-server/config'
@@ -21,7 +21,8 @@ const PROCESS_VARIABLE = /^(PATH|HOME|TMPDIR|TZ|LANG|LC_\w+|NODE_\w+|UV_\w+|UWS_
 export function partEnvironments (settings: LocalModeSettings, env: NodeJS.ProcessEnv, databases: PartDatabases): PartEnvironments {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   // The embedded database is reached directly; an address for listening can only belong to another one.
-  if (settings.DATABASE_URL === undefined) delete given['DATABASE_LISTEN_URL']
+  if (settings.DATABASE_URL === undefined) for (const name of ['DATABASE_LISTEN_URL', 'DATABASE_LISTEN_URL_FILE']) delete given[name]
+  delete given['DATABASE_URL_FILE']           // read already: each part is told its own database
   const publicUrl = given['PUBLIC_URL'] ?? `http://localhost:${settings.API_PORT}`
   const local = isThisMachine(publicUrl)
   const metrics = metricsPorts(settings).map(port => ({ METRICS_PORT: String(port) }))
@@ -40,7 +41,7 @@ export function partEnvironments (settings: LocalModeSettings, env: NodeJS.Proce
     PRIVATE_KEY_PATH: key('private.pem'),
     REFRESH_TOKEN_PEPPER_PATH: key('refresh-token.pepper'),
     PASSWORD_PEPPER_PATH: key('password.pepper'),
-    ...local ? { WS_PUBLIC_URL: `ws://localhost:${settings.WS_PORT}/ws` } : {},
+    ...local ? { WS_PUBLIC_URL: `ws://localhost:${settings.WS_PORT}/ws`, DRAIN_NOTICE: '0s' } : {},
     // Its password is published: not for a network, and not into a database that may have a real user of that name.
     SEED_DEMO_USER: String(local && LOOPBACK.includes(settings.HOST) && settings.DATABASE_URL === undefined),
     ...shared,
@@ -50,6 +51,7 @@ export function partEnvironments (settings: LocalModeSettings, env: NodeJS.Proce
   }
   const worker: NodeJS.ProcessEnv = { MAIL_DIR: path.join(settings.DATA_DIR, 'mail'), ...shared, ...metrics[1], DATABASE_URL: databases.worker }
   const ws: NodeJS.ProcessEnv = {
+    ...local ? { WS_DRAIN_NOTICE: '0s' } : {},
     ...accessTokenMaxAge(given['ACCESS_TOKEN_EXPIRY']),
     ...shared,
     ...metrics[2],
@@ -60,8 +62,9 @@ export function partEnvironments (settings: LocalModeSettings, env: NodeJS.Proce
 }
 
 // Each part gets its own settings and nothing else: the socket server meets every stranger and keeps no secrets.
-function only ({ properties }: TObject, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => Object.hasOwn(properties, name) || PROCESS_VARIABLE.test(name)))
+function only (schema: TObject, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const names = new Set([...Object.keys(schema.properties), ...settingsInFiles(schema).map(name => `${name}_FILE`)])
+  return Object.fromEntries(Object.entries(env).filter(([name]) => names.has(name) || PROCESS_VARIABLE.test(name)))
 }
 
 // Each part complains about its own settings; a mistake in another's must not stop it from saying so.

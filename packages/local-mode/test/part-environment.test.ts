@@ -1,3 +1,4 @@
+import path from 'node:path'
 import t from 'tap'
 import { partEnvironments } from '../src/part-environment.js'
 import { loadLocalModeSettings } from '../src/settings.js'
@@ -37,6 +38,13 @@ t.test('the demo account and the local origins exist only while PUBLIC_URL is th
   t.equal(production.ws['ALLOWED_ORIGINS'], 'https://auth.example.test')
 })
 
+t.test('no proxy in front of this machine needs a notice before a stop', async t => {
+  const noticesOf = (env: NodeJS.ProcessEnv) => { const { api, ws } = environmentsOf(env); return [api['DRAIN_NOTICE'], ws['WS_DRAIN_NOTICE']] }
+  t.same(noticesOf({}), ['0s', '0s'])
+  t.same(noticesOf({ DRAIN_NOTICE: '2s', WS_DRAIN_NOTICE: '3s' }), ['2s', '3s'])
+  t.same(noticesOf({ PUBLIC_URL: 'https://auth.example.test' }), [undefined, undefined])
+})
+
 t.test('a part sees its own settings and nothing else of the shell', async t => {
   const shell = { PGPASSWORD: 'x', AWS_SECRET_ACCESS_KEY: 'x', NODE_OPTIONS: '--no-warnings', TZ: 'UTC', WS_MESSAGE_RATE: '5', WS_PROCESSES: '4', BCRYPT_COST: '4' }
   const { api, worker, ws } = environmentsOf(shell)
@@ -63,6 +71,16 @@ t.test('an address to listen on belongs to the DATABASE_URL beside it', async t 
   const env = { DATABASE_LISTEN_URL: 'postgres://direct@db/auth' }
   t.notOk('DATABASE_LISTEN_URL' in environmentsOf(env).ws)
   t.match(environmentsOf({ ...env, DATABASE_URL: 'postgres://pooler@db/auth' }).ws, env)
+})
+
+t.test('settings in files reach the parts that know the setting; the file of the database is read here', async t => {
+  const folder = t.testdir({ url: 'postgres://owner@db/auth\n' })
+  const files = { DATABASE_LISTEN_URL_FILE: '/listen', REDIS_URL_FILE: '/redis', AMQP_URL_FILE: '/amqp', SMTP_URL_FILE: '/smtp', PORT_FILE: '/port' }
+  const { api, worker, ws } = environmentsOf({ ...files, DATABASE_URL_FILE: path.join(folder, 'url') })
+  const given = (env: NodeJS.ProcessEnv) => Object.keys(env).filter(name => name.endsWith('_FILE')).sort()
+  t.strictSame([api, worker, ws].map(given), [['DATABASE_LISTEN_URL_FILE', 'REDIS_URL_FILE'], ['AMQP_URL_FILE', 'SMTP_URL_FILE'], ['DATABASE_LISTEN_URL_FILE', 'REDIS_URL_FILE']])
+  t.equal(api['SEED_DEMO_USER'], 'false', 'a database of one\'s own')
+  t.strictSame(given(environmentsOf(files).api), ['REDIS_URL_FILE'])
 })
 
 t.test('metrics: three ports in a row, because the parts share a machine', async t => {
