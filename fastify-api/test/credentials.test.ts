@@ -1,50 +1,10 @@
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { buyTicket, createOtherUser, deviceCookieOf, get, login, startApi } from './fixtures/api.js'
+import { carriers, combinations, ENDPOINTS, type Carrier, type Credential, type Endpoint } from './fixtures/credential-matrix.js'
 import { notARefusal } from './fixtures/problems.js'
 
-type Credential = 'access token' | 'refresh token' | 'device cookie' | 'ticket' | 'session id' | 'user id' | 'password' | 'garbage'
-type Carrier = keyof typeof CARRIERS
-
-/** How a credential can travel with a request. */
-const CARRIERS = {
-  Bearer: (text: string): InjectOptions => ({ headers: { authorization: `Bearer ${text}` } }),
-  Basic: (text: string): InjectOptions => ({ headers: { authorization: `Basic ${Buffer.from(`someone:${text}`).toString('base64')}` } }),
-  cookie: (text: string): InjectOptions => ({ headers: { cookie: `refreshToken=${text}` } }),
-  'device cookie': (text: string): InjectOptions => ({ headers: { cookie: `device=${text}` } }),
-  'another cookie': (text: string): InjectOptions => ({ headers: { cookie: `accessToken=${text}; access_token=${text}; __Host-refreshToken=${text}; token=${text}; sid=${text}` } }),
-  'another header': (text: string): InjectOptions => ({ headers: { 'x-access-token': text, 'x-refresh-token': text, 'x-session-id': text, 'proxy-authorization': `Bearer ${text}` } }),
-  'password in the body': (text: string): InjectOptions => ({ payload: { password: text } }),
-  'access_token in the body': (text: string): InjectOptions => ({ payload: { access_token: text } }),
-  'refreshToken in the body': (text: string): InjectOptions => ({ payload: { refreshToken: text } }),
-  '?access_token=': (text: string): InjectOptions => ({ query: { access_token: text } }),
-  '?token=': (text: string): InjectOptions => ({ query: { token: text } }),
-  '?refreshToken=': (text: string): InjectOptions => ({ query: { refreshToken: text } })
-}
-
-interface Endpoint {
-  method: 'GET' | 'POST' | 'DELETE'
-  path: string
-  /** The one credential, in the one carrier, that opens it; anything else is refused. */
-  opensWith: [Credential, Carrier]
-  /** What else a good request has. */
-  payload?: (known: { username: string, password: string }) => Record<string, string>
-}
-
-const BEARER: Endpoint['opensWith'] = ['access token', 'Bearer']
-const ENDPOINTS: Endpoint[] = [
-  { method: 'GET', path: '/api/protected', opensWith: BEARER },
-  { method: 'GET', path: '/api/me', opensWith: BEARER },
-  { method: 'GET', path: '/api/sessions', opensWith: BEARER },
-  { method: 'DELETE', path: '/api/sessions', opensWith: BEARER },
-  { method: 'DELETE', path: '/api/sessions/:current', opensWith: BEARER },
-  { method: 'GET', path: '/api/devices', opensWith: BEARER },
-  { method: 'DELETE', path: '/api/devices/:device', opensWith: BEARER },
-  { method: 'POST', path: '/api/ws-ticket', opensWith: BEARER },
-  { method: 'POST', path: '/api/reauthenticate', opensWith: BEARER, payload: ({ password }) => ({ password }) },
-  { method: 'POST', path: '/api/refresh', opensWith: ['refresh token', 'cookie'] },
-  { method: 'POST', path: '/api/login', opensWith: ['password', 'password in the body'], payload: ({ username }) => ({ username }) }
-]
+const CARRIERS = carriers('')
 
 t.test('each credential opens what it is for, carried as it should be, and nothing else', async t => {
   const api = await startApi(t)
@@ -70,8 +30,6 @@ t.test('each credential opens what it is for, carried as it should be, and nothi
     (await pool.query('select * from devices order by id')).rows,
     (await pool.query('select * from ws_tickets order by ticket_hash')).rows
   ]
-  const combinations = (texts: Record<Credential, string>) =>
-    (Object.keys(texts) as Credential[]).flatMap(credential => (Object.keys(CARRIERS) as Carrier[]).map(carrier => [credential, carrier] as const))
   const send = (method: Endpoint['method'], url: string, carried: InjectOptions, payload?: object) =>
     app.inject({ method, url, ...carried, ...((payload ?? carried.payload) && { payload: { ...payload, ...carried.payload as object } }) })
 
