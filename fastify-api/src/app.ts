@@ -67,7 +67,7 @@ export interface AppResources {
 }
 
 /** Milliseconds: for a request to arrive, for its answer, for the next one on a kept connection (longer than a proxy keeps it). */
-export const TIMEOUTS = { requestTimeout: 10_000, handlerTimeout: 15_000, keepAliveTimeout: 72_000 }
+export const TIMEOUTS = { requestTimeout: 10_000, handlerTimeout: FINISH_WITHIN_MS, keepAliveTimeout: 72_000 }
 
 /** The table of contents of the API. */
 export async function buildApp (resources: AppResources): Promise<FastifyInstance> {
@@ -78,10 +78,8 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
     genReqId: () => randomUUID(),
     trustProxy: config.TRUSTED_PROXIES.length > 0 ? config.TRUSTED_PROXIES : false,
     bodyLimit: BODY_LIMIT,
-    requestTimeout: 10_000,
-    handlerTimeout: FINISH_WITHIN_MS,
+    ...TIMEOUTS,
     return503OnClosing: false,                        // see plugins/draining.ts
-    keepAliveTimeout: 72_000,
     http: { connectionsCheckingInterval: 1000 },      // how exactly requestTimeout is kept
     routerOptions: { maxParamLength: 100 },
     clientErrorHandler: answerClientError,

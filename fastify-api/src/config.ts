@@ -22,6 +22,7 @@ export const ApiConfig = Type.Object({
   TRUSTED_PROXIES: Type.Optional(Type.String({ format: NETWORK_LIST, description: 'Comma-separated addresses or networks of the proxies in front' })),
   PASSWORD_HASH: Type.Enum(['bcrypt', 'argon2id'], { default: 'bcrypt', description: 'Algorithm for new password hashes' }),
   BCRYPT_COST: Type.Integer({ default: 12, minimum: 4, maximum: 15, description: 'bcrypt cost; production refuses below 10' }),
+  DRAIN_NOTICE: DurationSetting({ default: '1s', minimum: '0s', maximum: '1m', description: 'After SIGTERM /api/ready says 503 and every answer closes its connection this long before connections are no longer accepted. Longer than the proxy in front keeps an idle connection, no request can cross the end of one' }),
   SEED_DEMO_USER: Type.Boolean({ default: false, description: 'Creates the demo account; production refuses it' })
 })
 

@@ -4,8 +4,8 @@ import { buildApp } from './app.js'
 import { startHashWorkers } from './auth/hash-workers.js'
 import { loadApiConfig } from './config.js'
 import { openResources } from './resources.js'
+import { apiStopsWithinMs } from './stop-time.js'
 
-const CLOSE_WITHIN_MS = 5000
 const PORT_ERRORS = new Set<string | undefined>(['EADDRINUSE', 'EACCES'])
 
 async function main (): Promise<void> {
@@ -14,7 +14,7 @@ async function main (): Promise<void> {
   const resources = await openResources(config, log, startHashWorkers)
   const app = await buildApp(resources)
   const metricsServer = await startMetricsServer({ meter: resources.meter, host: config.HOST, port: config.METRICS_PORT })
-  closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
+  closeOnSignal(log, apiStopsWithinMs(config), async () => {
     await app.close()             // requests in flight finish first; they need the resources
     await metricsServer.close()
     await resources.close()

@@ -12,9 +12,8 @@ import { startReplay } from './events/replay.js'
 import { createMailMetrics } from './mail/mail-metrics.js'
 import { startMailSender } from './mail/mail-sender.js'
 import { openMailTransport } from './mail/open-mail-transport.js'
+import { WORKER_STOPS_WITHIN_MS } from './stop-time.js'
 import { WorkerConfig } from './worker-config.js'
-
-const CLOSE_WITHIN_MS = 5000
 
 async function main (): Promise<void> {
   const config = loadConfig(WorkerConfig, process.env)
@@ -38,7 +37,7 @@ async function main (): Promise<void> {
   const transport = await createEventTransport(config.AMQP_URL, delivery, consumers)
   const relay = startRelay(delivery, transport)
   const replay = startReplay(delivery, consumers)
-  closeOnSignal(log, CLOSE_WITHIN_MS, async () => {
+  closeOnSignal(log, WORKER_STOPS_WITHIN_MS, async () => {
     await Promise.all([cleanUp.close(), mailSender.close(), relay.close(), replay.close()])
     await transport.close()
     await metricsServer.close()

@@ -13,7 +13,7 @@ export interface HashingPoolOptions {
 export interface HashingPlace {
   /**
    * First come, first served. A second hash in the same place is not refused either.
-   * @throws {AuthError} `temporarily_unavailable` when the worker ended; `overloaded` when none became free in five seconds
+   * @throws {AuthError} `temporarily_unavailable` when the worker ended or the pool was closed; `overloaded` when none became free in five seconds
    */
   run<Task extends HashTask> (task: Task): Promise<HashResult<Task>>
   release (): void
@@ -81,8 +81,12 @@ export class HashingPool {
     return result as HashResult<Task>
   }
 
-  /** Ends the workers; what they compute fails. */
+  /** Ends the workers; what they compute fails, and what waits for them. */
   async close (): Promise<void> {
+    for (const { reject, givingUp } of this.#waiting.splice(0)) {
+      clearTimeout(givingUp)
+      reject(new AuthError('temporarily_unavailable', { cause: new Error('the hashing pool is closed') }))
+    }
     await Promise.all(this.#workers.map(worker => worker.close()))
   }
 

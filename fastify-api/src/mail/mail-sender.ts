@@ -20,7 +20,7 @@ const TIMING = {
   /** Longer than a try and what is written after it, so that nobody takes over what is still being sent. */
   leaseMs: 2 * MINUTE,
   /** What a stop leaves the mails that are being sent. */
-  closeMs: 2 * SECOND
+  closeMs: 5 * SECOND
 }
 
 /** Mails at the same time. */

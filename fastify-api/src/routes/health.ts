@@ -4,7 +4,7 @@ import Type from 'typebox'
 
 const Check = Type.Enum(['ok', 'failing'])
 const ReadyResponse = Type.Object({
-  status: Type.Enum(['ready', 'not_ready']),
+  status: Type.Enum(['ready', 'not_ready', 'draining']),
   checks: Type.Object({ postgres: Check, revocations: Check })
 })
 
@@ -31,8 +31,9 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
       postgres: await probe(),
       revocations: feed.isStale() ? 'failing' as const : 'ok' as const
     }
-    const ready = Object.values(checks).every(check => check === 'ok')
+    const draining = app.isDraining()
+    const ready = !draining && Object.values(checks).every(check => check === 'ok')
     if (!ready) reply.header('retry-after', 1)
-    return reply.code(ready ? 200 : 503).header('cache-control', 'no-store').send({ status: ready ? 'ready' : 'not_ready', checks })
+    return reply.code(ready ? 200 : 503).header('cache-control', 'no-store').send({ status: ready ? 'ready' : draining ? 'draining' : 'not_ready', checks })
   })
 }
