@@ -1,13 +1,9 @@
 import { exitOnStartupError, loadConfig, StartupError } from '@fastify-uws-auth/auth-contract'
-import Type from 'typebox'
 import { migrate } from './migrations.js'
-
-const MigrateConfig = Type.Object({
-  DATABASE_URL: Type.String({ format: 'postgres-url', description: 'PostgreSQL connection string of a role that owns the tables' })
-})
+import { OwnerConfig } from './owner-config.js'
 
 async function main (): Promise<void> {
-  const { DATABASE_URL } = loadConfig(MigrateConfig, process.env)
+  const { DATABASE_URL } = loadConfig(OwnerConfig, process.env)
   const { applied } = await migrate(DATABASE_URL).catch((err: NodeJS.ErrnoException) => {
     // The runner puts a stack below its message.
     throw new StartupError(`DATABASE_URL: cannot migrate (${err.code ?? 'error'}: ${err.message.split('\n', 1)[0]})`)
