@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { addPepperVersion, createAll, dropKey, rotateKey } from './key-folder.mjs'
+import { addPepperVersion, createAll, dropKey, publishKeys, rotateKey } from './key-folder.mjs'
 import { KeyFileError } from './key-files.mjs'
 
 const HELP = `Usage: ./generate-keys.sh [--bits 2048|3072|4096]
@@ -16,7 +16,8 @@ Without an option that says otherwise: makes a signing key pair and both peppers
   --drop KID       emergency: removes a key at once, so that nothing signed with it verifies any more
   --bits           size of the new RSA key, 4096 when not given
 
-KEYS_DIR is the folder, "keys" when not set; relative paths start at the project folder.
+KEYS_DIR is the folder, "keys" when not set; PUBLIC_KEYS_DIR, when set, is a second one that gets a copy of the public
+keys only. Relative paths start at the project folder.
 `
 
 function main () {
@@ -34,7 +35,14 @@ function main () {
   if (actions.length > 1) throw new KeyFileError('--rotate, --rotate-pepper and --drop are done one at a time')
   if (!['2048', '3072', '4096'].includes(values.bits)) throw new KeyFileError('--bits must be 2048, 3072 or 4096')
 
-  const folder = path.resolve(fileURLToPath(new URL('..', import.meta.url)), process.env.KEYS_DIR || 'keys')
+  const inProject = folder => path.resolve(fileURLToPath(new URL('..', import.meta.url)), folder)
+  const folder = inProject(process.env.KEYS_DIR || 'keys')
+  const done = change(folder, values)
+  if (process.env.PUBLIC_KEYS_DIR) publishKeys(folder, inProject(process.env.PUBLIC_KEYS_DIR))
+  return done
+}
+
+function change (folder, values) {
   const bits = Number(values.bits)
   if (values.rotate) return rotateKey(folder, bits)
   if (values['rotate-pepper'] !== undefined) return addPepperVersion(folder, values['rotate-pepper'])

@@ -59,6 +59,13 @@ export function dropKey (folder, kid) {
   return `Removed the key ${kid}.\nRunning servers forget it within seconds, and access tokens signed with it stop working then.\n`
 }
 
+/** Copies the public keys to a folder of their own, for what may not see the private ones. */
+export function publishKeys (folder, publicFolder) {
+  fs.mkdirSync(publicFolder, { recursive: true })
+  fs.chmodSync(publicFolder, 0o755)
+  writeFileAtomically(path.join(publicFolder, PUBLIC), fs.readFileSync(path.join(folder, PUBLIC), 'utf8'), 0o644)
+}
+
 function isRetired (successor) {
   return successor !== undefined && successor.created.getTime() + LONGEST_OVERLAP_MS < Date.now()
 }
