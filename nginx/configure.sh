@@ -164,8 +164,6 @@ fill() {
     -e "s|{{PASSWORDS_BURST}}|$(multiply 60)|g" \
     -e "s|{{SOCKETS_RATE}}|$(multiply 6000)|g" \
     -e "s|{{SOCKETS_BURST}}|$(multiply 400)|g" \
-    -e "s|{{OPEN_REQUESTS}}|$(multiply 100)|g" \
-    -e "s|{{OPEN_SOCKETS}}|$(multiply 2000)|g" \
     "$1"
 }
 

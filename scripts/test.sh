@@ -19,7 +19,7 @@ install_programs() {
 }
 
 check_node
-install_programs curl jq redis-server rabbitmq-server chromium
+install_programs curl jq redis-server rabbitmq-server nginx openssl chromium
 install_if_needed
 build_if_needed
 exec node "$root/scripts/run-tests.mjs" "$@"
