@@ -44,27 +44,31 @@ COPY --from=build /app/fastify-api/package.json fastify-api/
 COPY --from=build /app/fastify-api/migrations fastify-api/migrations
 COPY --from=build /app/fastify-api/dist fastify-api/dist
 COPY --from=build /app/client-demo.html ./
+ENV PORT=3000
 USER 65532:65532
 EXPOSE 3000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "scripts/check-health.mjs", "http://127.0.0.1:3000/api/ready"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "scripts/check-health.mjs", "PORT", "/api/ready"]
 CMD ["node", "--max-semi-space-size=2", "fastify-api/dist/server.js"]
 
-# The socket server. Nothing in it can sign.
+# The socket server. It holds no program that signs, and gets no key that could.
 FROM runtime AS ws
 COPY --from=ws-packages /app/node_modules node_modules
 COPY --from=build /app/uws-server/package.json uws-server/
 COPY --from=build /app/uws-server/dist uws-server/dist
+ENV PORT=3001
 USER 65532:65532
 EXPOSE 3001
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "scripts/check-health.mjs", "http://127.0.0.1:3001/ready"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "scripts/check-health.mjs", "PORT", "/ready"]
 CMD ["node", "--max-semi-space-size=2", "uws-server/dist/server.js"]
 
 # nginx with the configuration that configure.sh writes at the start. /run/nginx has to be writable.
 FROM ${NGINX_IMAGE} AS nginx
-COPY nginx/ /opt/nginx/
-RUN chmod -R a+rX,go-w /opt/nginx
+WORKDIR /opt/nginx
+COPY nginx/ ./
+RUN chmod -R a+rX,go-w .
+ENV HTTP_PORT=8080 HTTPS_PORT=8443
 USER 65532:65532
 EXPOSE 8080 8443
-HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["bash", "-c", ": > /dev/tcp/127.0.0.1/8080"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["bash", "-c", ": > /dev/tcp/127.0.0.1/$HTTP_PORT"]
 ENTRYPOINT ["/opt/nginx/configure.sh", "/run/nginx"]
 CMD ["nginx", "-p", "/run/nginx/", "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"]
