@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { GenerationConfirmer, PublicKeys, RevocationAnnouncer, RevocationFeed, RevocationSet, VerifiedTokens } from '@fastify-uws-auth/auth-contract'
 import cookies from '@fastify/cookie'
 import cors from '@fastify/cors'
@@ -26,6 +25,7 @@ import requestLog from './plugins/request-log.js'
 import securityHeaders from './plugins/security-headers.js'
 import { answerBadUrl, answerClientError } from './plugins/unreadable-requests.js'
 import { createRefreshCookie } from './refresh-cookie.js'
+import { createRequestIds } from './request-ids.js'
 import { demoPageRoute } from './routes/demo-page.js'
 import { devicesRoutes } from './routes/devices.js'
 import { healthRoutes } from './routes/health.js'
@@ -74,8 +74,8 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
   const { config, log, pool, publicKeys, signAccessToken, passwords, refreshTokenPeppers: peppers, revocations, announcer, feed, metrics } = resources
   const app = Fastify({
     loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
-    genReqId: () => randomUUID(),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    genReqId: createRequestIds(config.TRUSTED_PROXIES),
     trustProxy: config.TRUSTED_PROXIES.length > 0 ? config.TRUSTED_PROXIES : false,
     bodyLimit: BODY_LIMIT,
     ...TIMEOUTS,

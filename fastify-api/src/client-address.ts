@@ -12,8 +12,8 @@ export function clientAddressOf ({ ip, socket }: Pick<FastifyRequest, 'ip' | 'so
   return plainAddress(ip) ?? plainAddress(socket.remoteAddress ?? '')
 }
 
-// PostgreSQL knows no IPv6 zones.
-function plainAddress (text: string): string | null {
+/** An address without port and IPv6 zone, which PostgreSQL does not know; null for what is no address. */
+export function plainAddress (text: string): string | null {
   const address = (WITH_PORT.exec(text)?.slice(1).find(Boolean) ?? text).split('%', 1)[0]!
   return isIP(address) === 0 ? null : address
 }

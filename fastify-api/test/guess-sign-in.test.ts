@@ -49,7 +49,7 @@ t.test('of a burst of guesses no more are evaluated than are free', async t => {
     }
     t.ok(await counted('rate_limited_total{limit="account_address"}') > 30)
     const { userId, ...line } = api.logged.map(line => JSON.parse(line)).find(({ event }) => event === 'login.limited')
-    t.match(line, { limit: 'account_address', ip: '10.1.0.1', reqId: String })
+    t.match(line, { limit: 'account_address', ip: '10.1.0.1', requestId: String })
     t.equal(userId, (await api.database.pool.query('select id from users')).rows[0].id)
     t.notMatch(api.logged.join(''), 'nobody-here')
     const { rows } = await api.database.pool.query('select failures from guess_ceilings')

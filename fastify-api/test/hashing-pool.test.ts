@@ -149,8 +149,9 @@ t.test('hash processes', { skip: withoutProcesses }, async t => {
     const busy = t.rejects(pool.reserve().run(bcrypt(15)), { code: 'temporarily_unavailable' })
     process.kill(pids[1]!, 'SIGSTOP')
     process.kill(pids[2]!, 'SIGKILL')
+    const waiting = [1, 2, 3].map(() => t.rejects(pool.reserve().run(bcrypt(4)), { code: 'temporarily_unavailable' }))
     await pool.close()
-    await busy
+    await Promise.all([busy, ...waiting])
     for (const pid of pids) t.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
   })
 })

@@ -23,6 +23,7 @@ const mailOf = (template: MailTemplate, overrides: Partial<Mail> = {}): Mail => 
   occurredAt: new Date('2026-02-03T04:05:06Z'),
   createdAt: new Date('2026-02-03T04:05:07Z'),
   details: { username: 'ada', ip: '203.0.113.7', userAgent: 'Browser/1.0', by: 'user', failures: 10 },
+  requestId: null,
   attempt: 1,
   ...overrides
 })

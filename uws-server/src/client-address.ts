@@ -2,7 +2,7 @@ import ipaddr from 'ipaddr.js'
 
 const HOP_WITH_PORT = /^(?:([0-9.]+):[0-9]+|\[([0-9a-f:.]+)\](?::[0-9]+)?)$/i
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6
+export type Address = ipaddr.IPv4 | ipaddr.IPv6
 
 /** Where a request came from, as the socket library tells. */
 export interface RequestOrigin {
@@ -20,12 +20,11 @@ export interface RequestOrigin {
  *   client may have
  */
 export function createAddressReader (trustedProxies: readonly string[]): (origin: RequestOrigin) => string {
-  const networks = trustedProxies.map(toNetwork)
-  const isTrusted = (address: Address) => networks.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))
+  const isTrusted = createProxyTest(trustedProxies)
 
   return ({ peer, forwardedFor }) => {
     if (peer.length === 0) return 'gone'
-    let client = withoutMapping(ipaddr.fromByteArray([...peer]))
+    let client = addressOfPeer(peer)
     const hops = forwardedFor.join(',').split(',').map(hop => hop.trim())
     while (hops.length > 0 && isTrusted(client)) {
       const hop = parse(hops.pop()!)
@@ -34,6 +33,17 @@ export function createAddressReader (trustedProxies: readonly string[]): (origin
     }
     return toKey(client)
   }
+}
+
+/** Tells the proxies in front from everybody else. @param trustedProxies addresses and networks */
+export function createProxyTest (trustedProxies: readonly string[]): (address: Address) => boolean {
+  const networks = trustedProxies.map(toNetwork)
+  return address => networks.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))
+}
+
+/** @param peer 4 or 16 bytes */
+export function addressOfPeer (peer: Uint8Array): Address {
+  return withoutMapping(ipaddr.fromByteArray([...peer]))
 }
 
 function toNetwork (text: string): [Address, number] {

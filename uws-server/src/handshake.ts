@@ -16,6 +16,7 @@ export interface HandshakeOptions {
   /** True when this process has as many sockets as it may. */
   isFull: () => boolean
   metrics: Pick<SocketMetrics, 'connected'>
+  onRefused: (request: UpgradeRequest, refusal: Refusal) => void
   /** Milliseconds since the epoch. */
   now: () => number
 }
@@ -47,9 +48,11 @@ const UNAVAILABLE = refuse('temporarily_unavailable', CLOSE.tryAgainLater, 'try 
  * @returns never rejects; call what it resolves to in the tick in which the socket enters the registry
  */
 export function createHandshake (options: HandshakeOptions): (request: UpgradeRequest) => Promise<() => Entry | AddressedRefusal> {
-  const { policy, sourceOf, admit, isDraining, isFull, metrics, now } = options
+  const { policy, sourceOf, admit, isDraining, isFull, metrics, onRefused, now } = options
 
   const consider = async (credential: Credential | Refusal, source: Source): Promise<() => Admission | 'anonymous'> => {
+    // A ticket is not used up for nothing.
+    if (isDraining()) return () => DRAINING
     // First, so that a foreign page cannot use up what its visitor may do.
     if (credential.kind === 'refused') return () => credential
     if (!source.takeConnect(now())) return () => TOO_FAST
@@ -72,6 +75,9 @@ export function createHandshake (options: HandshakeOptions): (request: UpgradeRe
       if (outcome === 'anonymous') return { kind: 'entered', principal: undefined, source, compresses: false }
       metrics.connected(outcome.kind === 'refused' ? outcome.reason : 'accepted', carrier)
       if (outcome.kind === 'admitted') return { kind: 'entered', principal: outcome.principal, source, compresses: true }
+      onRefused(request, outcome)
+      // A page that HTTP refuses learns no reason; but a proxy in between can ask another process then.
+      if (outcome === DRAINING) return outcome
       return comesFromAllowedPage(request, policy) && source.takeCloseCode(now()) ? { ...outcome, byCloseCode: true } : outcome
     }
   }

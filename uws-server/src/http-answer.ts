@@ -16,6 +16,7 @@ export function problemAnswer (code: ErrorCode, requestId: string, options: Pick
   const error = new AuthError(code, options)
   return answer(error.status, 'application/problem+json', toProblem(error, requestId), {
     ...HEADERS_OF_CODE[code],
+    'X-Request-Id': requestId,
     ...error.retryAfter === undefined ? {} : { 'Retry-After': String(error.retryAfter) }
   })
 }

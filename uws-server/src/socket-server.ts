@@ -12,6 +12,7 @@ import { drainSockets } from './drain.js'
 import { socketsWithinFileLimit } from './file-limit.js'
 import { createHandshake } from './handshake.js'
 import { answerHttp } from './operations.js'
+import { createRequestIds } from './request-ids.js'
 import { createSocketMetrics, measureSockets } from './socket-metrics.js'
 import { SocketRegistry, type PresenceListener } from './socket-registry.js'
 import { Sources } from './sources.js'
@@ -65,7 +66,10 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
     ...state,
     verify: verifyAccessToken,
     admit: admitUser,
-    onAuthenticated: connection => registry.authenticated(connection),
+    onAuthenticated (connection) {
+      registry.authenticated(connection)
+      log.info({ event: 'socket.authenticated', connectionId: connection.id, userId: connection.principal?.subject, sessionId: connection.principal?.sessionId }, 'socket authenticated')
+    },
     observe: (sessionId, generation) => confirmer.observe(sessionId, generation),
     deadlines,
     limits: connectionLimits(config),
@@ -90,6 +94,7 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
     isDraining: () => draining,
     isFull: () => registry.size >= maximumSockets,
     metrics,
+    onRefused: (request, { reason }) => log.info({ event: 'socket.refused', requestId: request.requestId, reason, ip: addressOf(request) }, 'socket refused'),
     now: Date.now
   })
   registry.followRevocations(revocations, metrics)
@@ -99,25 +104,26 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
   const server = createUwsServer({
     maxMessageBytes: config.WS_MAX_MESSAGE_BYTES,
     slowConsumerBytes: config.WS_SLOW_CONSUMER_BYTES,
-    answer: (method, path) => answerHttp(method, path, () => ({ revocationsAreFresh: !feed.isStale(), draining })),
+    requestIdOf: createRequestIds(config.TRUSTED_PROXIES),
+    answer: (method, path, requestId) => answerHttp(method, path, requestId, () => ({ revocationsAreFresh: !feed.isStale(), draining })),
     authenticate,
-    onOpen ({ principal, source }, transport) {
+    onOpen ({ principal, source }, transport, request) {
       const connection = new Connection(randomUUID(), principal, source, services, transport)
       source.socketOpened()
       registry.add(connection)
       connection.open()
-      log.debug({ connectionId: connection.id, sid: principal?.sessionId }, 'socket opened')
+      log.info({ event: 'socket.opened', connectionId: connection.id, requestId: request.requestId, userId: principal?.subject, sessionId: principal?.sessionId, ip: addressOf(request) }, 'socket opened')
       return connection
     },
     onMessage: (connection, bytes, isBinary) => connection.receive(bytes, isBinary),
     onControlFrame: connection => connection.receiveControlFrame(),
-    onClosed (connection, code, reason) {
-      const byUs = connection.state === 'closed'
-      metrics.closed(code, byUs ? 'server' : code === 1006 ? 'network' : 'client')
+    onClosed (connection, code, reason, requestId) {
+      const initiator = connection.state === 'closed' ? 'server' : code === 1006 ? 'network' : 'client'
+      metrics.closed(code, initiator)
       connection.onSocketClosed()
       connection.source.socketClosed()
       registry.remove(connection)
-      log.debug({ connectionId: connection.id, code, reason }, 'socket closed')
+      log.info({ event: 'socket.closed', connectionId: connection.id, requestId, code, initiator, reason: initiator === 'client' ? undefined : reason }, 'socket closed')
     }
   })
 

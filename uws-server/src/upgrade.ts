@@ -7,6 +7,7 @@ export const SUBPROTOCOL = 'auth.v1'
 
 /** What matters of an upgrade request; a header that was sent twice is there twice. */
 export interface UpgradeRequest extends RequestOrigin {
+  requestId: string
   /** Without the question mark. */
   query: string
   authorization: readonly string[]

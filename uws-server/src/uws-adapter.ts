@@ -1,5 +1,4 @@
 import './header-size.js'                           // before the library, which reads it when it is loaded
-import { randomUUID } from 'node:crypto'
 import * as uws from 'uWebSockets.js'
 import type { CloseCode } from '@fastify-uws-auth/auth-contract'
 import type { Transport } from './connection-services.js'
@@ -21,17 +20,19 @@ interface AnyEntry { kind: 'entered', compresses: boolean }
 
 /** What the library's events lead to. `Opened` is what belongs to one socket. */
 export interface UwsServerOptions<Entry extends AnyEntry, Opened> {
+  /** Names a request. @param offered values of X-Request-Id */
+  requestIdOf: (peer: Uint8Array, offered: readonly string[]) => string
   /** Considers an upgrade. Its promise never rejects; what it resolves to is called in the tick that opens the socket. */
   authenticate: (request: UpgradeRequest) => Promise<() => Entry | AddressedRefusal>
-  onOpen: (entry: Entry, transport: Transport) => Opened
+  onOpen: (entry: Entry, transport: Transport, request: UpgradeRequest) => Opened
   /** @param bytes valid during the call only */
   onMessage: (opened: Opened, bytes: ArrayBuffer, isBinary: boolean) => void
   /** A ping or pong came. */
   onControlFrame: (opened: Opened) => void
   /** @param code 1006 when no close frame came; then the reason is the library's */
-  onClosed: (opened: Opened, code: number, reason: string) => void
+  onClosed: (opened: Opened, code: number, reason: string, requestId: string) => void
   /** Answers what is not an upgrade of `/ws`, by method and path. */
-  answer: (method: string, path: string) => HttpAnswer
+  answer: (method: string, path: string, requestId: string) => HttpAnswer
   maxMessageBytes: number
   slowConsumerBytes: number
 }
@@ -54,6 +55,9 @@ type SocketData<Opened> = { transport: UwsTransport<Opened> }
 class UwsTransport<Opened> implements Transport {
   socket: uws.WebSocket<SocketData<Opened>> | undefined
   opened: Opened | undefined
+  readonly requestId: string
+
+  constructor (requestId: string) { this.requestId = requestId }
 
   get bufferedBytes (): number { return this.socket?.getBufferedAmount() ?? 0 }
 
@@ -90,12 +94,12 @@ export function createUwsServer<Entry extends AnyEntry, Opened> (options: UwsSer
     close (socket, code, reason) {
       const { transport } = socket.getUserData()
       transport.socket = undefined                    // a closed socket throws when it is touched
-      if (transport.opened !== undefined) options.onClosed(transport.opened, code, Buffer.from(reason).toString())
+      if (transport.opened !== undefined) options.onClosed(transport.opened, code, Buffer.from(reason).toString(), transport.requestId)
     }
   })
   app.any('/*', (res, req) => {
     const method = req.getMethod()
-    sendAnswer(res, options.answer(method, req.getUrl()), method === 'head')
+    sendAnswer(res, options.answer(method, req.getUrl(), readRequest(res, req, options).requestId), method === 'head')
   })
 
   return {
@@ -125,9 +129,9 @@ function listen (app: uws.TemplatedApp, host: string, port: number, options: num
 async function upgrade<Entry extends AnyEntry, Opened> (res: uws.HttpResponse, req: uws.HttpRequest, context: uws.us_socket_context_t, options: UwsServerOptions<Entry, Opened>): Promise<void> {
   let aborted = false
   res.onAborted(() => { aborted = true })
+  const request = readRequest(res, req, options)
   // RFC 6455, section 4.2.1. The library asks for neither; without the first it closes the socket and forgets to say so.
-  if (!hasToken(req.getHeader('connection'), 'upgrade') || !hasToken(req.getHeader('upgrade'), 'websocket')) return sendAnswer(res, problemAnswer('upgrade_required', randomUUID()))
-  const request = readRequest(res, req)
+  if (!hasToken(req.getHeader('connection'), 'upgrade') || !hasToken(req.getHeader('upgrade'), 'websocket')) return sendAnswer(res, problemAnswer('upgrade_required', request.requestId))
   const key = req.getHeader('sec-websocket-key')
   const protocol = hasToken(req.getHeader('sec-websocket-protocol'), SUBPROTOCOL) ? SUBPROTOCOL : ''
   const extensions = req.getHeader('sec-websocket-extensions')
@@ -135,36 +139,39 @@ async function upgrade<Entry extends AnyEntry, Opened> (res: uws.HttpResponse, r
   const decide = await options.authenticate(request)
   if (aborted) return
   const outcome = decide()
-  if (isRefusal(outcome) && !outcome.byCloseCode) return sendAnswer(res, problemAnswer(outcome.error, randomUUID(), outcome))
+  if (isRefusal(outcome) && !outcome.byCloseCode) return sendAnswer(res, problemAnswer(outcome.error, request.requestId, outcome))
 
   // After the upgrade, cork() reads memory that the upgrade has given back, and closes the socket when it finds a
   // certain bit there (uNetworking/uWebSockets, issue 1928). So nothing that allocates may happen inside it: the
   // library's open handler only keeps the socket, and we open it afterwards, still in the same tick.
-  const data: SocketData<Opened> = { transport: new UwsTransport() }
+  const data: SocketData<Opened> = { transport: new UwsTransport(request.requestId) }
   const offered = !isRefusal(outcome) && outcome.compresses ? extensions : ''
   res.cork(() => res.upgrade(data, key, protocol, offered, context))
-  if (data.transport.socket !== undefined) open(data.transport, data.transport.socket, outcome, options)
+  if (data.transport.socket !== undefined) open(data.transport, data.transport.socket, outcome, request, options)
 }
 
-function open<Entry extends AnyEntry, Opened> (transport: UwsTransport<Opened>, socket: uws.WebSocket<SocketData<Opened>>, outcome: Entry | AddressedRefusal, { onOpen }: UwsServerOptions<Entry, Opened>): void {
+function open<Entry extends AnyEntry, Opened> (transport: UwsTransport<Opened>, socket: uws.WebSocket<SocketData<Opened>>, outcome: Entry | AddressedRefusal, request: UpgradeRequest, { onOpen }: UwsServerOptions<Entry, Opened>): void {
   if (isRefusal(outcome)) socket.end(outcome.close, outcome.reason)
-  else socket.cork(() => { transport.opened = onOpen(outcome, transport) })
+  else socket.cork(() => { transport.opened = onOpen(outcome, transport, request) })
 }
 
 function isRefusal (outcome: AnyEntry | AddressedRefusal): outcome is AddressedRefusal {
   return outcome.kind === 'refused'
 }
 
-function readRequest (res: uws.HttpResponse, req: uws.HttpRequest): UpgradeRequest {
+function readRequest (res: uws.HttpResponse, req: uws.HttpRequest, { requestIdOf }: Pick<UwsServerOptions<AnyEntry, unknown>, 'requestIdOf'>): UpgradeRequest {
   const authorization: string[] = []
   const origin: string[] = []
   const forwardedFor: string[] = []
+  const requestIds: string[] = []
   req.forEach((name, value) => {
     if (name === 'authorization') authorization.push(value)
     if (name === 'origin') origin.push(value)
     if (name === 'x-forwarded-for') forwardedFor.push(value)
+    if (name === 'x-request-id') requestIds.push(value)
   })
-  return { query: req.getQuery(), authorization, origin, forwardedFor, peer: new Uint8Array(res.getRemoteAddress()), version: req.getHeader('sec-websocket-version') }
+  const peer = new Uint8Array(res.getRemoteAddress())
+  return { requestId: requestIdOf(peer, requestIds), query: req.getQuery(), authorization, origin, forwardedFor, peer, version: req.getHeader('sec-websocket-version') }
 }
 
 // In a list such as `keep-alive, Upgrade` (RFC 9110, section 5.6.1).

@@ -2,7 +2,7 @@ import t from 'tap'
 import { comesFromAllowedPage, readCredential, type UpgradePolicy, type UpgradeRequest } from '../src/upgrade.js'
 
 const PAGE = 'https://app.example.com'
-const PLAIN: UpgradeRequest = { query: '', authorization: [], origin: [], version: '13', peer: Uint8Array.of(127, 0, 0, 1), forwardedFor: [] }
+const PLAIN: UpgradeRequest = { requestId: 'test', query: '', authorization: [], origin: [], version: '13', peer: Uint8Array.of(127, 0, 0, 1), forwardedFor: [] }
 const policy: UpgradePolicy = { allowedOrigins: [PAGE, 'http://localhost:3000'], allowQueryToken: true }
 
 function decide (request: Partial<UpgradeRequest>, overrides: Partial<UpgradePolicy> = {}) {

@@ -38,6 +38,6 @@ function mailOf (event: AuthEvent): NewMail[] {
   }
 }
 
-function mail ({ id, subject, time }: AuthEvent, template: MailTemplate, details: MailDetails, sessionId?: string): NewMail[] {
-  return subject === undefined ? [] : [{ eventId: id, template, userId: subject, sessionId, occurredAt: time, details }]
+function mail ({ id, subject, time, requestid }: AuthEvent, template: MailTemplate, details: MailDetails, sessionId?: string): NewMail[] {
+  return subject === undefined ? [] : [{ eventId: id, template, userId: subject, sessionId, requestId: requestid, occurredAt: time, details }]
 }

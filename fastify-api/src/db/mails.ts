@@ -11,6 +11,8 @@ export interface NewMail {
   template: MailTemplate
   userId: string
   sessionId: string | undefined
+  /** Of the request that the event came from. */
+  requestId: string | undefined
   /** RFC 3339. */
   occurredAt: string
   details: MailDetails
@@ -23,6 +25,7 @@ export interface Mail {
   occurredAt: Date
   createdAt: Date
   details: MailDetails & { username: string }
+  requestId: string | null
   /** Counts this one. */
   attempt: number
 }
@@ -42,7 +45,7 @@ export async function planMails (db: Queryable, mails: readonly NewMail[], perHo
   const { rows } = await db.query<PlannedMail>(
     `with asked as (
        select distinct on ("eventId", template) * from jsonb_to_recordset($1)
-           as a ("eventId" uuid, template text, "userId" uuid, "sessionId" uuid, "occurredAt" timestamptz, details jsonb)
+           as a ("eventId" uuid, template text, "userId" uuid, "sessionId" uuid, "requestId" text, "occurredAt" timestamptz, details jsonb)
      ), fresh as (
        select a.*, u.email, u.username, row_number() over (partition by a."userId", a.template order by a."occurredAt", a."eventId") as place
          from asked a join users u on u.id = a."userId"
@@ -56,8 +59,8 @@ export async function planMails (db: Queryable, mails: readonly NewMail[], perHo
                                  and m.state <> 'suppressed' and m.created_at > now() - interval '1 hour') > $2 as too_many
          from fresh f
      )
-     insert into mails (event_id, template, user_id, recipient, occurred_at, details, state, finished_at)
-     select "eventId", template, "userId", email, "occurredAt", details || jsonb_build_object('username', username),
+     insert into mails (event_id, template, user_id, recipient, request_id, occurred_at, details, state, finished_at)
+     select "eventId", template, "userId", email, "requestId", "occurredAt", details || jsonb_build_object('username', username),
             case when too_many then 'suppressed' else 'waiting' end, case when too_many then now() end
        from judged
      on conflict do nothing
@@ -76,7 +79,7 @@ export async function claimDueMails (db: Queryable, limit: number, leaseMs: numb
     text: `update mails set attempts = attempts + 1, next_try_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
             where id = any (array(select id from mails where state = 'waiting' and next_try_at <= clock_timestamp()
                                    order by next_try_at limit $1 for update skip locked))
-        returning id, template, recipient, occurred_at as "occurredAt", created_at as "createdAt", details, attempts as attempt`,
+        returning id, template, recipient, occurred_at as "occurredAt", created_at as "createdAt", details, request_id as "requestId", attempts as attempt`,
     values: [limit, leaseMs]
   })
   return rows

@@ -33,12 +33,12 @@ export async function deliver (context: DeliveryContext, consumer: Consumer, eve
     failure = await attempt(context, consumer, [event])
     if (failure === undefined) return { count: 1 }
   }
-  context.log.error({ ...toldOf(failure), consumer: consumer.name, eventId: event.id, type: event.type }, 'a consumer cannot take an event, it becomes a dead letter')
+  context.log.error({ ...toldOf(failure), consumer: consumer.name, ...toldBy(event) }, 'a consumer cannot take an event, it becomes a dead letter')
   context.metrics.died(consumer.name)
   return { count: 1, died: reasonOf(failure) }
 }
 
-async function attempt ({ pool, metrics }: DeliveryContext, consumer: Consumer, events: readonly AuthEvent[]): Promise<unknown> {
+async function attempt ({ pool, log, metrics }: DeliveryContext, consumer: Consumer, events: readonly AuthEvent[]): Promise<unknown> {
   let done: Awaited<ReturnType<Consumer['handle']>>
   try {
     done = await inTransaction(pool, db => consumer.handle(db, events))
@@ -47,8 +47,15 @@ async function attempt ({ pool, metrics }: DeliveryContext, consumer: Consumer, 
     return err ?? new Error('a consumer threw nothing')
   }
   done?.()
-  for (const event of events) metrics.handled(consumer.name, event)
+  for (const event of events) {
+    metrics.handled(consumer.name, event)
+    log.debug({ consumer: consumer.name, ...toldBy(event) }, 'an event is handled')
+  }
   return undefined
+}
+
+function toldBy ({ id, type, requestid }: AuthEvent): { eventId: string, type: string, requestId: string | undefined } {
+  return { eventId: id, type, requestId: requestid }
 }
 
 function toldOf (failure: unknown): { err: unknown } | { reason: string } {

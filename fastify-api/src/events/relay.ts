@@ -79,7 +79,7 @@ export async function relayOnce ({ pool, log, metrics }: DeliveryContext, transp
         events.push({ position: row.position, event: envelope as AuthEvent })
         continue
       }
-      log.error({ eventId: envelope.id, reason }, 'the outbox holds something that is no event, it becomes a dead letter')
+      log.error({ eventId: envelope.id, requestId: row.requestId ?? undefined, reason }, 'the outbox holds something that is no event, it becomes a dead letter')
       metrics.died('relay')
       await buryEvent(pool, envelope, 'relay', reason)
       settled.push(row.position)

@@ -64,7 +64,7 @@ export function startMailSender (options: MailSenderOptions): { close: () => Pro
     const mails = await claimDueMails(pool, free, timing.leaseMs)
     for (const mail of mails) {
       const delivery = deliver(mail)
-        .catch((err: unknown) => log.warn({ err, mailId: mail.id }, 'a mail could not be handled to its end, it is tried again'))
+        .catch((err: unknown) => log.warn({ err, mailId: mail.id, requestId: mail.requestId ?? undefined }, 'a mail could not be handled to its end, it is tried again'))
         .finally(() => inFlight.delete(delivery))
       inFlight.add(delivery)
     }
@@ -104,11 +104,13 @@ function createDelivery ({ pool, transport, compose, metrics, log, timing, signa
   }
 
   return async (mail: Mail): Promise<void> => {
+    const told = { mailId: mail.id, template: mail.template, requestId: mail.requestId ?? undefined }
     const delivery = await transport.send(composeMail(mail, compose), AbortSignal.any([signal, AbortSignal.timeout(timing.sendMs)]))
     tellOfTrouble(delivery)
     if (delivery.kind === 'accepted') {
       await markMailSent(pool, mail.id)
       metrics.counted(mail.template, 'sent')
+      log.info(told, 'a mail was sent')
       return
     }
     const retryInMs = delivery.kind === 'refused' ? undefined : backOff(timing.backOffMs, mail.attempt)
@@ -116,7 +118,7 @@ function createDelivery ({ pool, transport, compose, metrics, log, timing, signa
     if (state === 'waiting') metrics.counted(mail.template, 'retried')
     if (state === 'abandoned') {
       metrics.counted(mail.template, 'abandoned')
-      log.warn({ mailId: mail.id, template: mail.template, code: delivery.code, attempts: mail.attempt }, 'a mail was abandoned')
+      log.warn({ ...told, code: delivery.code, attempts: mail.attempt }, 'a mail was abandoned')
     }
   }
 }

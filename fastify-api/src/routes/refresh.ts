@@ -29,7 +29,7 @@ export const refreshRoute: FastifyPluginAsyncTypebox<RefreshOptions> = async (ap
       throw new AuthError('invalid_grant')
     }
     const { session, sessionId, refreshToken, access } = outcome
-    request.log.debug({ outcome: outcome.kind, sessionId, generation: session.generation }, 'refreshed')
+    request.log.info({ event: 'session.refreshed', outcome: outcome.kind, userId: session.userId, sessionId, generation: session.generation, ip: request.ip }, 'refreshed')
     cookie.set(reply, refreshToken, session.idleExpiresAt)
     reply.header('cache-control', 'no-store')
     return {
