@@ -70,6 +70,13 @@ t.test('what arrives on the wire', async t => {
     t.match(await send('GET /api/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 400 [\s\S]*invalid_request/)
   })
 
+  t.test('two types of one body are refused, even equal ones', async t => {
+    for (const types of ['text/plain\r\nContent-Type: application/json', 'application/json\r\nContent-Type: text/plain', 'application/json\r\ncontent-type: application/json']) {
+      const answer = await send(`POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Type: ${types}\r\nContent-Length: 48\r\nConnection: close\r\n\r\n{"username":"testuser","password":"password123"}`)
+      t.match(answer, /^HTTP\/1\.1 415 [\s\S]*unsupported_media_type/)
+    }
+  })
+
   t.test('an unreadable request leaves no trace of its bytes in the log', async t => {
     const before = logged.length
     await send('GET /api/me HTTP/1.1\r\nHost: x\r\nCookie: refreshToken=canary-cookie\r\nBad Header: y\r\n\r\n')

@@ -1,5 +1,6 @@
 import type { FrontDoor } from '../fixtures/front-door.js'
 import type { Case } from './case.js'
+import { exchange } from './exchange.js'
 
 /** Pages that are not ours, though some of them look like it. */
 function foreignOrigins ({ origin, host, port }: FrontDoor): string[] {
@@ -33,6 +34,10 @@ export const cases: Case[] = [{
       t.equal(await statusOf(path, { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' }), 403, `${path}: the Origin counts`)
       t.equal(await statusOf(path, { origin: 'https://evil.example', 'x-forwarded-host': 'evil.example', referer: `${door.origin}/` }), 403)
     }
+    const twice = (...origins: string[]) => exchange(door, [
+      'POST /api/refresh HTTP/1.1', `Host: ${door.host}`, `Cookie: ${cookie}`, ...origins.map(origin => `Origin: ${origin}`), 'Connection: close', '', ''
+    ].join('\r\n'))
+    for (const answer of [await twice(door.origin, 'https://evil.example'), await twice(door.origin, door.origin)]) t.match(answer, /^HTTP\/1\.1 403 /, 'two of them')
     t.equal((await door.request('/api/protected', { headers: { authorization: `Bearer ${accessToken}` } })).status, 200, 'nobody was signed out')
     const rows = await door.database.pool.query('select count(*)::int as sessions, max(generation) as generation from sessions where user_id = $1', [account.id])
     t.strictSame(rows.rows[0], { sessions: 1, generation: 0 }, 'nobody was signed in, nothing rotated')

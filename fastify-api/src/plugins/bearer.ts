@@ -3,6 +3,7 @@ import {
 } from '@fastify-uws-auth/auth-contract'
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
+import { isRepeated } from '../repeated-header.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -51,11 +52,7 @@ export default fp<BearerOptions>(async (app, { tokens, revocations, feed, confir
   })
 }, { name: 'bearer' })
 
-// Node keeps the first of several Authorization headers and drops the rest; two of them are an attack or a mistake.
-function readAuthorization (request: FastifyRequest): string | undefined {
-  const { rawHeaders } = request.raw
-  let count = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === 'authorization') count += 1
-  if (count > 1) throw new AuthError('invalid_request', { detail: 'Authorization was sent more than once.' })
-  return request.headers.authorization
+function readAuthorization ({ raw, headers }: FastifyRequest): string | undefined {
+  if (isRepeated(raw, 'authorization')) throw new AuthError('invalid_request', { detail: 'Authorization was sent more than once.' })
+  return headers.authorization
 }

@@ -1,5 +1,6 @@
 import { AuthError } from '@fastify-uws-auth/auth-contract'
 import fp from 'fastify-plugin'
+import { isRepeated } from '../repeated-header.js'
 
 /** Largest body in bytes. */
 export const BODY_LIMIT = 16_384
@@ -31,7 +32,7 @@ export default fp(async app => {
     if (!METHODS_WITH_BODY.has(request.method)) return done()
     const { 'content-type': type, 'content-length': length, 'transfer-encoding': encoding } = request.headers
     const hasBody = encoding !== undefined || (length !== undefined && length !== '0')
-    if (type === undefined ? hasBody : !JSON_TYPE.test(type)) return done(new AuthError('unsupported_media_type'))
+    if (type === undefined ? hasBody : !JSON_TYPE.test(type) || isRepeated(request.raw, 'content-type')) return done(new AuthError('unsupported_media_type'))
     done()
   })
 
