@@ -103,6 +103,9 @@ error_log="${ERROR_LOG:-stderr}"
 check_file ACCESS_LOG "$access_log"
 [ "$error_log" = stderr ] || check_file ERROR_LOG "$error_log"
 
+workers="${WORKER_PROCESSES:-auto}"
+matches "$workers" '^(auto|[1-9][0-9]{0,2})$' || fail 'WORKER_PROCESSES must be a number, or auto for one on each core'
+
 multiplier="${RATE_LIMIT_MULTIPLIER:-1}"
 matches "$multiplier" '^[0-9]{1,7}(\.[0-9]{1,3})?$' || fail 'RATE_LIMIT_MULTIPLIER must be a number above 0, at most 1000000'
 multiply() { awk -v base="$1" -v by="$multiplier" 'BEGIN { n = base * by; up = int(n); if (up < n) up++; print up < 1 ? 1 : up }'; }
@@ -154,6 +157,7 @@ fill() {
     -e "s|{{REAL_IP}}|$real_ip|g" \
     -e "s|{{HTTP2}}|$http2|g" \
     -e "s|{{MAX_HEADERS}}|$max_headers|g" \
+    -e "s|{{WORKER_PROCESSES}}|$workers|g" \
     -e "s|{{OPEN_FILES}}|$files|g" \
     -e "s|{{CONNECTIONS}}|$((files - 64))|g" \
     -e "s|{{ACCESS_LOG}}|$access_log|g" \
