@@ -92,6 +92,24 @@ t.test('administration', async t => {
     await login(app, user)
   })
 
+  t.test('every session of everybody ends, in batches, and each is told of', async t => {
+    const user = await createOtherUser(api, 'gus')
+    const living = [await login(app), await login(app, user)]
+    await pool.query(`insert into sessions (user_id, secret_hash, amr, expires_at, idle_expires_at)
+      select $1, sha256(n::text::bytea), '{pwd}', now() + interval '1 day', now() + interval '1 day' from generate_series(1, 1500) n`, [living[1]!.userId])
+    const { rows: [before] } = await pool.query<{ living: number }>('select count(*)::int as living from sessions where revoked_at is null and expires_at > now()')
+    t.match(await admin(['session', 'end', '--everybody', 'gus']), { code: 1, stderr: /^admin: unexpected gus/ })
+    t.match(await admin(['session', 'end', '--everybody']), { code: 0, stdout: `Ended ${before!.living} session(s).\n` })
+    t.match(await admin(['session', 'end', '--everybody']), { code: 0, stdout: 'Ended 0 session(s).\n' })
+    for (const { refreshToken, accessToken } of living) {
+      t.equal((await refresh(app, refreshToken)).statusCode, 401)
+      t.equal((await get(app, '/api/protected', accessToken)).statusCode, 401)
+    }
+    t.same((await pool.query(`select count(*)::int as untold from sessions s where revoke_reason = 'admin'
+      and (not exists (select from revocations where sid = s.id) or not exists (select from outbox where session_id = s.id and type = 'session.revoked'))`)).rows, [{ untold: 0 }])
+    await login(app, user)
+  })
+
   t.test('dead letters are listed under headings, and deleted for one consumer', async t => {
     const notSeen = 'AMQP_URL is not set, so dead letters in RabbitMQ are not seen.\n'
     t.match(await admin(['event', 'dead']), { code: 0, stdout: `0 dead letters\n${notSeen}` })

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { changePassword, createAccount, disableAccount, enableAccount } from '../auth/accounts.js'
+import { endEverySession } from '../auth/end-every-session.js'
 import { unlockAccount } from '../auth/guess-ceiling.js'
 import { canonicalIdentifier } from '../auth/identifier.js'
 import { rejectPassword } from '../auth/password-policy.js'
@@ -87,7 +88,12 @@ export const COMMANDS: Record<string, Command | undefined> = {
   },
 
   async 'session end' ({ pool, print }, args) {
-    const { values, positionals } = parse(args, { all: { type: 'boolean' } })
+    const { values, positionals } = parse(args, { all: { type: 'boolean' }, everybody: { type: 'boolean' } })
+    if (values['everybody'] === true) {
+      none(positionals)
+      print(`Ended ${await endEverySession(pool)} session(s).`)
+      return
+    }
     if (values['all'] === true) {
       const user = await find(pool, positionals)
       print(`Ended ${(await endAllSessions(pool, user.id, 'admin')).length} session(s) of ${user.username}.`)

@@ -10,6 +10,7 @@ export const USAGE = `Usage: npm run admin -- COMMAND
   session list USERNAME
   session end SESSION_ID
   session end --all USERNAME
+  session end --everybody                  every session of every user, as after a restore
   mail list                                what waits or was abandoned
   mail retry MAIL_ID                       an abandoned mail is tried for another day
   mail retry --all

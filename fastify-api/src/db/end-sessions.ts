@@ -69,6 +69,24 @@ export async function endAllSessions (db: Queryable, userId: string, reason: Rev
 }
 
 /**
+ * Ends the sessions of anybody that have not ended yet, in the order of their ids.
+ * @param after the id behind which it begins
+ * @returns how many ended, and the last id that was looked at: undefined when there was none left
+ */
+export async function endSessionsAfter (db: Queryable, after: string, reason: RevocationReason, batch: number): Promise<{ ended: number, last: string | undefined }> {
+  const { rows: [result] } = await db.query<{ ended: number, last: string | null }>(
+    `with locked as (
+      select id from sessions
+       where id > $1 and revoked_at is null and expires_at > now()
+       order by id limit $3 for update
+    ), ended as (
+      update sessions s set revoked_at = clock_timestamp(), revoke_reason = $2
+        from locked where s.id = locked.id and s.revoked_at is null returning s.*), ${newsBy('$4')}
+    select (select count(*)::int from ended) as ended, (select id from locked order by id desc limit 1) as last`, [after, reason, batch, null])
+  return { ended: result!.ended, last: result!.last ?? undefined }
+}
+
+/**
  * Whose session this is, while it lives; the secret proves that the asker holds its refresh token. One that has ended
  * speaks for nobody: with it a thief who was caught could go on signing its owner out everywhere.
  */
