@@ -27,7 +27,7 @@ t.test('the id of a trusted proxy is in every line about the socket, and in a re
   t.match(linesOf(server, 'socket.refused'), [1, 2].map(() => ({ requestId: ID, reason: 'invalid_token', ip: '127.0.0.1' })))
   for (const path of ['/ws', '/nothing']) {
     const answer = await fetch(`http://127.0.0.1:${server.port}${path}`, withId(ID))
-    t.equal((await answer.json()).requestId, ID, path)
+    t.match(await answer.json(), { requestId: ID }, path)
   }
 })
 
