@@ -113,7 +113,7 @@ export const HANDSHAKE = inGroup('SHAKE', [
         if (head?.status !== 101) continue
         await client.message('the greeting', ({ type }) => type === 'connected').catch(() => {})
         client.write(message({ type: 'ping', id: 'later' }))
-        await Promise.race([client.message('the answer to what came later', ({ id }) => id === 'later'), client.isFailedWith(1002, 1007)])
+        await Promise.any([client.message('the answer to what came later', ({ id }) => id === 'later'), client.isFailedWith(1002, 1007)])
         const types = client.messages.map(({ type }) => type).join()
         holds(/^connected(,pong)*$/.test(types), 'the greeting, then answers', types)
       }
