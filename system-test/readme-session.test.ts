@@ -4,34 +4,37 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { until } from '../packages/auth-contract/test/fixtures/until.js'
 import { startLocalMode } from './fixtures/local-mode.js'
+import { NGINX_MISSING, startNginx } from './fixtures/nginx.js'
+import { freePort } from './fixtures/part.js'
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url))
-const JWT = /eyJ[\w-]+\.[\w-]+\.[\w-]+/g
+const JWT = /eyJ[\w-]+\.[\w-]+\.[\w-]+/
 
 t.test('the session in the README works as it is written there', { skip: missingPrograms() }, async t => {
-  const local = await startLocalMode(t, { LOG_LEVEL: 'trace' })
-  const session = readSession().replaceAll('localhost:3000', `localhost:${local.apiPort}`).replaceAll('localhost:3001', `localhost:${local.wsPort}`)
-  const terminal = openTerminal(t, session)
+  const local = await startLocalMode(t, { LOG_LEVEL: 'trace', TRUSTED_PROXIES: '127.0.0.1' })
+  const cookies: string[] = []
 
-  await terminal.until(/"type":"connected"/)
-  const shown = terminal.output()
-  const [protectedAnswer, refreshAnswer] = splitAnswers(shown)
-  t.match(protectedAnswer, { user: { username: 'testuser' }, session: { id: String } })
-  t.match(refreshAnswer, { accessToken: JWT, tokenType: 'Bearer', expiresIn: 900, session: { id: String } })
+  t.test('directly', async t => { cookies.push(...await followSession(t, `localhost:${local.apiPort}`, `localhost:${local.wsPort}`)) })
 
-  terminal.type('{"type":"ping"}')
-  await terminal.until(/"type":"pong"/)
-  terminal.type(`{"type":"reauth","access":"${refreshAnswer.accessToken}"}`)
-  await terminal.until(/"type":"reauth_success"/)
-  t.notMatch(terminal.output(), /"unchanged":true/, 'the refreshed access token is newer than the one at the opening')
+  t.test('through nginx on plain http', { skip: NGINX_MISSING }, async t => {
+    const port = await freePort()
+    const door = `localhost:${port}`
+    const nginx = await startNginx(t, { PUBLIC_URL: `http://${door}`, API_UPSTREAMS: `127.0.0.1:${local.apiPort}`, WS_UPSTREAMS: `127.0.0.1:${local.wsPort}` }, port)
+    cookies.push(...await followSession(t, door, door))
+    await until(() => nginx.accessLog().length === 4)         // login, protected, refresh and, when it has ended, the socket
+    const everything = JSON.stringify(nginx.accessLog()) + nginx.errorLog()
+    t.equal(everything.match(JWT), null)
+    for (const value of cookies) t.notOk(everything.includes(value))
+  })
 
-  await local.stop()
-  t.notMatch(local.output(), /password123.*password/, 'no password in the logs')
-  t.equal(local.output().match(JWT), null, 'no access token in the logs at their most talkative')
-  const { refreshToken, device } = cookieValues(terminal.folder)
-  t.match([refreshToken, device], [/^[\w-]{115}$/, /^[\w-]{43}$/])
-  for (const value of [refreshToken!, device!]) t.notOk(local.output().includes(value), 'no cookie either')
+  t.test('and leaves no secret in the logs', async t => {
+    await local.stop()
+    t.notMatch(local.output(), /password123.*password/, 'no password')
+    t.equal(local.output().match(JWT), null, 'no access token, at their most talkative')
+    for (const value of cookies) t.notOk(local.output().includes(value), 'no cookie either')
+  })
 })
 
 t.test('the README lists the commands that package.json has', async t => {
@@ -44,6 +47,27 @@ function missingPrograms (): string | false {
   const missing = ['curl', 'jq'].filter(name => spawnSync(name, ['--version']).error)
   if (missing.length > 0 && process.env['CI'] === 'true') throw new Error(`${missing.join(' and ')} must be installed for this test`)
   return missing.length > 0 && `${missing.join(' and ')} not installed`
+}
+
+/** @returns the values of the cookies that curl was given */
+async function followSession (t: Test, api: string, sockets: string): Promise<string[]> {
+  const terminal = openTerminal(t, readSession().replaceAll('localhost:3000', api).replaceAll('localhost:3001', sockets))
+  await terminal.until(/"type":"connected"/)
+  const [protectedAnswer, refreshAnswer] = splitAnswers(terminal.output())
+  t.match(protectedAnswer, { user: { username: 'testuser' }, session: { id: String } })
+  t.match(refreshAnswer, { accessToken: JWT, tokenType: 'Bearer', expiresIn: 900, session: { id: String } })
+
+  terminal.type('{"type":"ping"}')
+  await terminal.until(/"type":"pong"/)
+  terminal.type(`{"type":"reauth","access":"${refreshAnswer.accessToken}"}`)
+  await terminal.until(/"type":"reauth_success"/)
+  t.notMatch(terminal.output(), /"unchanged":true/, 'the refreshed access token is newer than the one at the opening')
+
+  terminal.type('{"type":"bye"}')
+  await terminal.ended
+  const { refreshToken, device } = cookieValues(terminal.folder)
+  t.match([refreshToken, device], [/^[\w-]{115}$/, /^[\w-]{43}$/])
+  return [refreshToken!, device!]
 }
 
 function readSession (): string {
@@ -70,6 +94,7 @@ function openTerminal (t: Test, script: string) {
   })
   return {
     folder,
+    ended: exited,
     output: () => output,
     type: (line: string) => shell.stdin.write(`${line}\n`),
     async until (pattern: RegExp) {
