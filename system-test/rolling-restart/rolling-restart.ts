@@ -5,6 +5,8 @@ import { Client } from './client.js'
 import { Tally } from './tally.js'
 
 const ALL_BACK_WITHIN_MS = 20_000
+/** After this long nginx asks a server again that it could not reach. Who stops the next one sooner leaves it without any. */
+const NGINX_ASKS_AGAIN_AFTER_MS = 2000
 
 export interface RollingRestartOptions {
   clients: number
@@ -73,12 +75,12 @@ async function restartAll ({ apis, sockets, nginx }: FrontDoor, rounds: number, 
   for (let round = 1; round <= rounds; round++) {
     for (const [name, parts] of [['API', apis], ['socket server', sockets]] as const) {
       for (const [index, part] of parts.entries()) {
-        const until = performance.now() + everyMs
+        const startedAt = performance.now()
         step(`round ${round}: ${name} ${index + 1}`)
         Tally.count(exitCodes, String(await part.stop()))
         await nginx.reload()
         await part.restart()
-        await sleep(Math.max(0, until - performance.now()))
+        await sleep(Math.max(NGINX_ASKS_AGAIN_AFTER_MS, startedAt + everyMs - performance.now()))
       }
     }
   }
