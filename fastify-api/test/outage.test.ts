@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { inTransaction } from '../src/db/queryable.js'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
 import { buyTicket, createKeyFiles, get, login, refresh, refreshCookieOf, startApi } from './fixtures/api.js'
 import { relayTo } from './fixtures/relay.js'
@@ -96,4 +97,14 @@ t.test('PostgreSQL goes away in the middle of refreshes: 503, and every client g
       t.equal((await refresh(app, refreshCookieOf(answer)!)).statusCode, 200)
     }
   }
+})
+
+t.test('a connection that PostgreSQL ends in the middle of a transaction fails that one and nothing else', async t => {
+  const { pool } = await createDatabase(t)
+  await t.rejects(inTransaction(pool, async db => {
+    const { rows: [row] } = await db.query<{ pid: number }>('select pg_backend_pid() as pid')
+    await pool.query('select pg_terminate_backend($1)', [row!.pid])
+    await db.query('select 1')
+  }))
+  t.match(await inTransaction(pool, async db => await db.query('select 1 as one')), { rows: [{ one: 1 }] })
 })
