@@ -19,7 +19,7 @@ COPY packages/auth-contract/ packages/auth-contract/
 COPY fastify-api/ fastify-api/
 COPY uws-server/ uws-server/
 # Whatever the umask of the checkout was, any user can read what comes out.
-RUN npx tsc -b fastify-api uws-server && chmod -R a+rX,go-w .
+RUN npx tsc -b fastify-api uws-server && chmod -R a+rX,go-w client-demo.html scripts packages fastify-api uws-server
 
 FROM manifests AS api-packages
 RUN npm ci --omit=dev --workspace packages/auth-contract --workspace fastify-api
