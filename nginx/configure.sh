@@ -153,7 +153,7 @@ fill() {
     -e "s|{{TLS_CERTIFICATE_PATH}}|$certificate|g" \
     -e "s|{{TLS_CERTIFICATE_KEY_PATH}}|$certificate_key|g" \
     -e "s|{{API_SERVERS}}|$(each "$api_upstreams" "server %s $max_fails;")|g" \
-    -e "s|{{WS_SERVERS}}|$(each "$ws_upstreams" "server %s $max_fails;")|g" \
+    -e "s|{{WS_SERVERS}}|$(each "$ws_upstreams" "server %s max_fails=0;")|g" \
     -e "s|{{REAL_IP}}|$real_ip|g" \
     -e "s|{{HTTP2}}|$http2|g" \
     -e "s|{{MAX_HEADERS}}|$max_headers|g" \
