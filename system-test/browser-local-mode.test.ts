@@ -5,14 +5,16 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { CHROMIUM_MISSING, startBrowser } from './fixtures/browser.js'
 import { openDemoPage } from './fixtures/demo-page.js'
+import { logout, signIn } from './fixtures/http-client.js'
 import { startLocalMode } from './fixtures/local-mode.js'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8')
 const DEMO_ACCOUNT = { username: 'testuser', password: 'password123' }
+const HISTORY_PAGE = 20
 const PHONE = { viewport: { width: 390, height: 800 } }
 
 t.test('the demo page of a local start', { skip: CHROMIUM_MISSING }, async t => {
-  const local = await startLocalMode(t, { BCRYPT_COST: '4' })
+  const local = await startLocalMode(t, { BCRYPT_COST: '4', RATE_LIMIT_MULTIPLIER: '10' })
   const browser = await startBrowser(t, { origin: local.url, socketOrigin: `ws://localhost:${local.wsPort}` })
 
   t.test('the keyboard is enough to sign in with the demo account, and the focus is never lost', async t => {
@@ -65,6 +67,13 @@ t.test('the demo page of a local start', { skip: CHROMIUM_MISSING }, async t => 
     while (await page.locator('#history li', { hasText: 'Device forgotten' }).count() === 0) await page.locator('#reload-history').click()
     const told = await page.locator('#history li strong').allTextContents()
     t.same(told.slice(0, 3), ['Device forgotten', 'Log-in refused: wrong password', 'Session ended: logged out'])
+    for (let n = 0; n < HISTORY_PAGE / 2; n++) await logout(local.url, await signIn(local.url))
+    const older = page.getByRole('button', { name: 'Show older' })
+    while (!await older.isVisible()) await page.locator('#reload-history').click()
+    await older.click()
+    await page.locator('#history li').nth(HISTORY_PAGE).waitFor()
+    t.equal(await page.locator('#history strong').last().textContent(), 'Account created')
+    t.equal(await older.isVisible(), false)
 
     await page.getByRole('button', { name: 'Forget Chrome on Linux' }).first().click()
     await page.getByLabel('Your password').fill(DEMO_ACCOUNT.password)
