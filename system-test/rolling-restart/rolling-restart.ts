@@ -33,6 +33,8 @@ export interface RollingRestartFigures {
   reconnectMs: { p50: number, p99: number }
   /** Without the wait that the server asked for. */
   beyondWaitMs: { p50: number, p99: number }
+  /** Of nginx' log, answers from 500 on: what was asked, and the status of each server that was asked for it. */
+  serverErrors: Record<string, number>
   /** Exit codes of the processes that were stopped. */
   exitCodes: Record<string, number>
 }
@@ -66,6 +68,7 @@ export async function runRollingRestart (t: Pick<Test, 'teardown'>, { clients: c
     notBack,
     reconnectMs: percentiles(tally.reconnectMs),
     beyondWaitMs: percentiles(tally.beyondWaitMs),
+    serverErrors: Object.fromEntries(countServerErrors(door)),
     exitCodes: Object.fromEntries(exitCodes)
   }
 }
@@ -85,6 +88,12 @@ async function restartAll ({ apis, sockets, nginx }: FrontDoor, rounds: number, 
     }
   }
   return exitCodes
+}
+
+function countServerErrors ({ nginx }: FrontDoor): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { status, method, path, upstreamStatus } of nginx.accessLog()) if (Number(status) >= 500) Tally.count(counts, `${method} ${path}: ${upstreamStatus}`)
+  return counts
 }
 
 function percentiles (values: number[]): { p50: number, p99: number } {
