@@ -48,11 +48,23 @@ async function canListenOn (address: string): Promise<boolean> {
   return can
 }
 
+/** The TCP connections below TLS, which alone can be reset. */
+const below = new WeakMap<Socket, Socket>()
+
 /** Begins a connection, TLS for `wss:`. */
 export function beginConnection ({ host, port, url, ca }: Target, source: string | undefined): Socket {
-  const options = { host, port, noDelay: true, ...source === undefined ? {} : { localAddress: source } }
-  if (url.protocol !== 'wss:') return connect(options)
-  return connectTls({ ...options, servername: url.hostname, ALPNProtocols: ['http/1.1'], ...ca === undefined ? {} : { ca } })
+  const tcp = connect({ host, port, noDelay: true, ...source === undefined ? {} : { localAddress: source } })
+  if (url.protocol !== 'wss:') return tcp
+  const socket = connectTls({ socket: tcp, servername: url.hostname, ALPNProtocols: ['http/1.1'], ...ca === undefined ? {} : { ca } })
+  tcp.on('error', err => socket.destroy(err))
+  below.set(socket, tcp)
+  return socket
+}
+
+/** Ends a connection without a word, by RST. */
+export function reset (socket: Socket): void {
+  (below.get(socket) ?? socket).resetAndDestroy()
+  socket.destroy()
 }
 
 /** A bare connection. Errors are not thrown: the connection closes. */

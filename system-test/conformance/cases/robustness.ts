@@ -5,6 +5,7 @@ import type { RawClient } from '../raw-client.js'
 import { inGroup } from '../runner.js'
 import type { Scene } from '../scene.js'
 import type { SocketClient } from '../socket-client.js'
+import { reset } from '../target.js'
 import { pause } from '../waiting.js'
 
 const SLOW_READER_ECHOES = 3000
@@ -44,7 +45,7 @@ async function sendAndLeave (scene: Scene, bytes: Uint8Array | string): Promise<
 }
 
 async function sendAndReset (client: RawClient, bytes: Uint8Array | string): Promise<void> {
-  client.socket.write(bytes, () => client.socket.resetAndDestroy())
+  client.socket.write(bytes, () => reset(client.socket))
   await client.gone()
 }
 
