@@ -64,10 +64,8 @@ export function startContainer (t: Pick<Test, 'teardown'>, { compose, service: n
       stdio: ['ignore', 'pipe', 'pipe', 'pipe']
     })
     const watcher = (child.stdio[3] as Writable).on('error', () => {})
-    const exited = new Promise<number | NodeJS.Signals>(resolve => child.once('close', (code, signal) => {
-      watcher.end('\n')
-      resolve(signal ?? code!)
-    }))
+    child.once('exit', () => watcher.end('\n'))
+    const exited = new Promise<number | NodeJS.Signals>(resolve => child.once('close', (code, signal) => resolve(signal ?? code!)))
     return { child, exited }
   }
 
