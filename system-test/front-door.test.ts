@@ -16,7 +16,13 @@ import { cases as objectIds } from './front-door/object-ids.js'
 import { cases as originsAndCors } from './front-door/origins-and-cors.js'
 import { cases as proxyHeaders } from './front-door/proxy-headers.js'
 import { cases as publishedKeys } from './front-door/published-keys.js'
+import { cases as refreshFamilies } from './front-door/refresh-families.js'
+import { cases as refreshRefusals } from './front-door/refresh-refusals.js'
 import { cases as reload } from './front-door/reload.js'
+import { cases as requestIds } from './front-door/request-ids.js'
+import { cases as sessionEnds } from './front-door/session-ends.js'
+import { cases as sessionLifetimes } from './front-door/session-lifetimes.js'
+import { cases as sessionOutage } from './front-door/session-outage.js'
 import { cases as socketFrames } from './front-door/socket-frames.js'
 import { cases as tlsAndHeaders } from './front-door/tls-and-headers.js'
 import { cases as tokenCarriers } from './front-door/token-carriers.js'
@@ -38,7 +44,13 @@ const CASES: Case[] = [
   ...originsAndCors,
   ...proxyHeaders,
   ...publishedKeys,
+  ...refreshFamilies,
+  ...refreshRefusals,
   ...reload,
+  ...requestIds,
+  ...sessionEnds,
+  ...sessionLifetimes,
+  ...sessionOutage,
   ...socketFrames,
   ...tlsAndHeaders,
   ...tokenCarriers,
