@@ -23,7 +23,11 @@ import { cases as requestIds } from './front-door/request-ids.js'
 import { cases as sessionEnds } from './front-door/session-ends.js'
 import { cases as sessionLifetimes } from './front-door/session-lifetimes.js'
 import { cases as sessionOutage } from './front-door/session-outage.js'
+import { cases as socketAbuse } from './front-door/socket-abuse.js'
+import { cases as socketAuthentication } from './front-door/socket-authentication.js'
 import { cases as socketFrames } from './front-door/socket-frames.js'
+import { cases as socketOrigins } from './front-door/socket-origins.js'
+import { cases as socketRevocation } from './front-door/socket-revocation.js'
 import { cases as tlsAndHeaders } from './front-door/tls-and-headers.js'
 import { cases as tokenCarriers } from './front-door/token-carriers.js'
 import { cases as upstreams } from './front-door/upstreams.js'
@@ -51,7 +55,11 @@ const CASES: Case[] = [
   ...sessionEnds,
   ...sessionLifetimes,
   ...sessionOutage,
+  ...socketAbuse,
+  ...socketAuthentication,
   ...socketFrames,
+  ...socketOrigins,
+  ...socketRevocation,
   ...tlsAndHeaders,
   ...tokenCarriers,
   ...upstreams
