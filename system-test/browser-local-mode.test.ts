@@ -48,7 +48,7 @@ t.test('the demo page of a local start', { skip: CHROMIUM_MISSING }, async t => 
     const others = page.locator('#sessions li', { has: page.getByRole('button') })
     await others.filter({ hasText: 'Safari on iPhone' }).getByRole('button', { name: /^End the session of Safari on iPhone/ }).click()
     await phone.shows('#status', /The session has ended.*Reason: logged out/)
-    await shows('#status', 'The session has ended.')
+    await shows('#status', 'The other session has ended.')
     t.equal(await page.locator('#sessions li').count(), 1)
 
     await page.getByText('Devices', { exact: true }).click()

@@ -1,6 +1,7 @@
 import type { BrowserContext } from 'playwright-core'
 import t from 'tap'
 import { REDIS_MISSING } from '../packages/auth-contract/test/fixtures/redis-server.js'
+import { until } from '../packages/auth-contract/test/fixtures/until.js'
 import { CHROMIUM_MISSING, startBrowser, type TestBrowser } from './fixtures/browser.js'
 import { openDemoPage, type DemoPage, type Frame } from './fixtures/demo-page.js'
 import { NGINX_MISSING, startFrontDoor, type FrontDoor } from './fixtures/front-door.js'
@@ -127,7 +128,7 @@ t.test('the demo page in a browser, through nginx', { skip: CHROMIUM_MISSING || 
     t.not(connectionsOf(frames).at(-1), before)
   })
 
-  t.test('APIs that are away are told of, and the page goes on by itself when they are back', async () => {
+  t.test('APIs that are away are told of, and tried again, at once when somebody asks for it', async () => {
     const { page, shows } = patient
     await Promise.all(door.apis.map(api => api.stop()))
     await page.getByRole('button', { name: 'Call /api/protected' }).click()
@@ -136,7 +137,10 @@ t.test('the demo page in a browser, through nginx', { skip: CHROMIUM_MISSING || 
     await page.getByRole('button', { name: 'Refresh now' }).click()
     await shows('#status', /^Refresh did not work; next try in \d+ s\.$/)
     await browser.screenshot(page, 'unavailable')
+    await page.locator('#frames code', { hasText: /^POST \/api\/refresh 503/ }).nth(1).waitFor()
     await Promise.all(door.apis.map(api => api.restart()))
+    await until(async () => (await door.request('/api/health')).status === 200)
+    await page.getByRole('button', { name: 'Refresh now' }).click()
     await page.locator('#problem:empty').waitFor({ state: 'attached' })
     await page.getByRole('button', { name: 'Call /api/protected' }).click()
     await shows('#protected-answer', /^200/)
