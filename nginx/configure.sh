@@ -38,11 +38,12 @@ check_certificate() {
 
 # Whether this nginx knows a directive; two of them came, or were backported, between versions.
 knows() {
-  printf 'events {}\nhttp { %s }\n' "$1" > "$folder/probe.conf"
+  printf 'events {}\nhttp { access_log off; %s }\n' "$1" > "$folder/probe.conf"
   if nginx -t -q -p "$folder/" -c probe.conf -e stderr -g 'pid probe.pid;' 2>&1 | grep -q 'unknown directive'; then return 1; fi
 }
 
 [ $# -ge 1 ] || fail 'needs the folder to write to'
+command -v nginx > /dev/null || fail 'nginx is not on the PATH; what it understands depends on its version'
 case "$1" in
   /*) folder="$1" ;;
   *) folder="$PWD/$1" ;;
@@ -98,6 +99,13 @@ if [ "$profile" = https ]; then
   check_certificate TLS_CERTIFICATE_KEY_PATH "$certificate_key"
 fi
 
+acme_folder="${ACME_CHALLENGE_DIR:-}"
+acme_location=''
+if [ -n "$acme_folder" ]; then
+  check_file ACME_CHALLENGE_DIR "$acme_folder"
+  acme_location="location /.well-known/acme-challenge/ { root $acme_folder; default_type text/plain; include private-location.conf; }"
+fi
+
 access_log="${ACCESS_LOG:-/dev/stdout}"
 error_log="${ERROR_LOG:-stderr}"
 check_file ACCESS_LOG "$access_log"
@@ -107,8 +115,9 @@ workers="${WORKER_PROCESSES:-auto}"
 matches "$workers" '^(auto|[1-9][0-9]{0,2})$' || fail 'WORKER_PROCESSES must be a number, or auto for one on each core'
 
 multiplier="${RATE_LIMIT_MULTIPLIER:-1}"
-matches "$multiplier" '^[0-9]{1,7}(\.[0-9]{1,3})?$' || fail 'RATE_LIMIT_MULTIPLIER must be a number above 0, at most 1000000'
-multiply() { awk -v base="$1" -v by="$multiplier" 'BEGIN { n = base * by; up = int(n); if (up < n) up++; print up < 1 ? 1 : up }'; }
+multiplier_is_good() { matches "$multiplier" '^[0-9]{1,7}(\.[0-9]{1,3})?$' && awk -v n="$multiplier" 'BEGIN { exit !(n > 0 && n <= 1000000) }'; }
+multiplier_is_good || fail 'RATE_LIMIT_MULTIPLIER must be a number above 0, at most 1000000'
+multiply() { awk -v base="$1" -v by="$multiplier" 'BEGIN { n = base * by; up = int(n); if (up < n) up++; printf "%.0f", up < 1 ? 1 : up }'; }
 
 mkdir -p "$folder/tmp"
 
@@ -152,6 +161,7 @@ fill() {
     -e "s|{{LISTEN_HTTP}}|$(each "$listen" "listen %s:$http_port;")|g" \
     -e "s|{{TLS_CERTIFICATE_PATH}}|$certificate|g" \
     -e "s|{{TLS_CERTIFICATE_KEY_PATH}}|$certificate_key|g" \
+    -e "s|{{ACME_LOCATION}}|$acme_location|g" \
     -e "s|{{API_SERVERS}}|$(each "$api_upstreams" "server %s $max_fails;")|g" \
     -e "s|{{WS_SERVERS}}|$(each "$ws_upstreams" "server %s max_fails=0;")|g" \
     -e "s|{{REAL_IP}}|$real_ip|g" \
