@@ -181,7 +181,7 @@ fill() {
     "$1"
 }
 
-rm -f "$folder/probe.conf"
+rm -f "$folder/probe.conf" "$folder/probe.pid"
 for template in "$templates"/*.conf; do
   fill "$template" > "$folder/$(basename "$template")"
 done
