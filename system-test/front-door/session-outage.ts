@@ -1,26 +1,7 @@
-import pg from 'pg'
-import { until } from '../../packages/auth-contract/test/fixtures/until.js'
-import type { FrontDoor } from '../fixtures/front-door.js'
+import { withoutDatabase } from '../fixtures/without-database.js'
 import type { Case } from './case.js'
 import { statusAtApi, statusAtSocketServer, untilRefusedEverywhere } from './everywhere.js'
 import { refresh } from './refreshing.js'
-
-/** Does something while nobody can connect to the door's database, and waits until everybody can again. */
-async function withoutDatabase ({ database, apis, sockets }: FrontDoor, work: () => Promise<void>): Promise<void> {
-  const name = new URL(database.connectionString).pathname.slice(1)
-  const server = new pg.Client({ connectionString: process.env['TEST_POSTGRES_URL'] })
-  await server.connect()
-  await server.query(`alter database ${name} allow_connections false`)
-  await server.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name])
-  try {
-    await work()
-  } finally {
-    await server.query(`alter database ${name} allow_connections true`)
-    await server.end()
-    for (const { port } of sockets) await until(async () => (await fetch(`http://127.0.0.1:${port}/ready`)).status === 200)
-    for (const { url } of apis) await until(async () => (await fetch(`${url}/api/ready`)).status === 200)
-  }
-}
 
 export const cases: Case[] = [
   {
