@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import pg from 'pg'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { createDatabase } from '../packages/auth-contract/test/fixtures/database.js'
@@ -9,7 +10,7 @@ import { startWorker } from '../fastify-api/test/fixtures/worker.js'
 import { findFreePort } from '../packages/local-mode/src/ports.js'
 import { connect } from '../uws-server/test/fixtures/socket-client.js'
 import { startCluster } from './fixtures/cluster.js'
-import { logout, refresh, signIn } from './fixtures/http-client.js'
+import { logout, refresh, signIn, type HttpClient } from './fixtures/http-client.js'
 import { PROMETHEUS_MISSING, startPrometheus } from './fixtures/prometheus.js'
 import { readPromQl, type Selector } from './fixtures/promql.js'
 
@@ -99,6 +100,7 @@ async function startEverything (t: Test): Promise<{ jobs: Record<string, string[
   const socket = await connect(`${sockets[0].url}?token=${client.accessToken}`)
   const { client: refreshed } = await refresh(api.url, client)
   await refresh(api.url, client)
+  await refreshWhileLocked(database.connectionString, api.url, refreshed!)
   await logout(api.url, refreshed!)
   await socket.closed
 
@@ -111,6 +113,15 @@ async function startEverything (t: Test): Promise<{ jobs: Record<string, string[
       isTold(told, { metric: 'revocation_propagation_seconds_count', matchers: [{ label: 'carrier', fits: carrier => carrier === 'read' }] })
   })
   return { jobs: Object.fromEntries(Object.entries(pages).map(([job, urls]) => [job, urls.map(url => new URL(url).host)])), tell }
+}
+
+/** One that is answered 503: what it has to write is locked for longer than it waits. */
+async function refreshWhileLocked (connectionString: string, url: string, client: HttpClient): Promise<void> {
+  const locker = new pg.Client({ connectionString })
+  await locker.connect()
+  await locker.query('begin; lock table sessions in access exclusive mode')
+  await refresh(url, client)
+  await locker.end()
 }
 
 /** The labels of each series of each metric, from the text format of Prometheus. */

@@ -22,6 +22,7 @@ import notFound from './plugins/not-found.js'
 import openapi from './plugins/openapi.js'
 import rateLimit, { RATE_LIMIT_HEADERS } from './plugins/rate-limit.js'
 import requestLog from './plugins/request-log.js'
+import requestMetrics from './plugins/request-metrics.js'
 import securityHeaders from './plugins/security-headers.js'
 import { answerBadUrl, answerClientError } from './plugins/unreadable-requests.js'
 import { createRefreshCookie } from './refresh-cookie.js'
@@ -92,6 +93,7 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
   // What every request passes through.
   await app.register(draining, { noticeMs: config.DRAIN_NOTICE.milliseconds })
   await app.register(requestLog)
+  await app.register(requestMetrics, { metrics })
   await app.register(errorHandler)
   await app.register(securityHeaders, { https: config.PUBLIC_URL.startsWith('https:') })
   await app.register(cors, { origin: config.ALLOWED_ORIGINS, credentials: true, methods: ['GET', 'HEAD', 'POST', 'DELETE'], exposedHeaders: RATE_LIMIT_HEADERS, maxAge: 600, strictPreflight: false })
