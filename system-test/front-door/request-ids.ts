@@ -32,6 +32,7 @@ export const cases: Case[] = [{
     await inAccessLog('/ws', opened.requestId)
 
     const { requestId } = JSON.parse((await door.refusal({ headers: { ...headers, authorization: 'Bearer x' } })).body)
+    await until(() => linesOf(door.sockets, requestId).length > 0)
     t.match(linesOf(door.sockets, requestId), [{ event: 'socket.refused', reason: 'invalid_token' }])
     await inAccessLog('/ws', requestId)
     t.same(linesOf([...door.apis, ...door.sockets], FORGED), [])
