@@ -160,3 +160,19 @@ t.test('over https the cookie is __Host- and Secure, and the plain name is not r
   t.equal((await logout('http://app.example.test')).statusCode, 403)
   t.equal((await logout('http://localhost:3000')).statusCode, 403)
 })
+
+t.test('requests are measured under routes, never under what a client has sent', async t => {
+  const { app, resources } = await startApi(t, { METRICS_PORT: '1' })
+  await app.inject('/api/health')
+  await app.inject({ method: 'DELETE', url: '/api/sessions/0-secret-0' })
+  await app.inject('/0-secret-0')
+  await app.inject({ method: 'DELETE', url: '/api/login' })
+  const { text } = await resources.meter.render()
+  const counts = [...text.matchAll(/^http_request_seconds_count\{(.*)\} (\d+)$/gm)].map(([, labels, count]) => `${labels} ${count}`)
+  t.same(counts.sort(), [
+    'route="DELETE /api/login",status="4xx" 1',
+    'route="DELETE /api/sessions/:id",status="4xx" 1',
+    'route="GET /api/health",status="2xx" 1',
+    'route="none",status="4xx" 1'
+  ])
+})
