@@ -3,8 +3,7 @@ import { until } from '../../packages/auth-contract/test/fixtures/until.js'
 import type { FrontDoor } from '../fixtures/front-door.js'
 import type { Part } from '../fixtures/part.js'
 
-/** What makes a request the opening handshake of a WebSocket. */
-export const HANDSHAKE = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAECAwQFBgcICQoLDA0ODw==' }
+const HANDSHAKE = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAECAwQFBgcICQoLDA0ODw==' }
 
 /** The status that this API answers an access token with, asked past nginx, which would choose one. */
 export async function statusAtApi ({ url }: Part, accessToken: string): Promise<number> {

@@ -38,7 +38,7 @@ export const cases: Case[] = [
     }
   },
   {
-    title: 'the private key is in a file of its owner and in no log, and the socket servers are not told of it',
+    title: 'the private key and the peppers are in files of their owner and in no log',
     ids: ['KY-01'],
     async run (t, door) {
       for (const file of [door.keys.PRIVATE_KEY_PATH, door.keys.REFRESH_TOKEN_PEPPER_PATH, door.keys.PASSWORD_PEPPER_PATH]) t.equal(statSync(file).mode & 0o777, 0o400)
