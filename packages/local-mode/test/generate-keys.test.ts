@@ -127,7 +127,7 @@ t.test('PUBLIC_KEYS_DIR gets every change of the public keys and nothing else', 
   const { folder, file } = keyFolder(t)
   const publicFolder = path.join(path.dirname(folder), 'public')
   for (const args of [['--bits', '2048'], ['--rotate', '--bits', '2048'], ['--rotate-pepper', 'refresh']]) {
-    t.equal(spawnSync(SCRIPT, args, { env: { PATH: process.env['PATH'], KEYS_DIR: folder, PUBLIC_KEYS_DIR: publicFolder } }).status, 0, args[0])
+    t.equal(spawnSync(SCRIPT, args, { env: { PATH: process.env['PATH'], KEYS_DIR: folder, PUBLIC_KEYS_DIR: publicFolder } }).status, 0, args.join(' '))
     t.same(readdirSync(publicFolder), ['public.pem'])
     t.equal(readFileSync(path.join(publicFolder, 'public.pem'), 'utf8'), readFileSync(file('public.pem'), 'utf8'))
   }
