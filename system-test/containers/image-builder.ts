@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { DockerfileParser, type Copy, type Instruction } from 'dockerfile-ast'
 import { copyContext } from './build-context.js'
@@ -18,6 +18,7 @@ export interface Image {
 
 // The same lock file has filled the project's node_modules already, and these packages are in no image.
 const INSTALLED_ALREADY = 'npm ci --omit=optional'
+const OWN_PACKAGES = '@fastify-uws-auth'
 
 /**
  * Does what the Dockerfile says, with the programs of this machine in the place of the base images. What it calls / is
@@ -73,7 +74,7 @@ export class ImageBuilder {
         await this.#copy((instruction as Copy).getFromFlag()?.getValue(), words, image)
         break
       case 'RUN':
-        if (text === INSTALLED_ALREADY) await run('cp', ['-al', path.join(PROJECT, 'node_modules'), path.join(image.root, image.workdir)])
+        if (text === INSTALLED_ALREADY) await reuseInstalled(path.join(image.root, image.workdir, 'node_modules'))
         else await run('sh', ['-c', text], path.join(image.root, image.workdir), image.env)
         break
       case 'USER': image.user = words[0]!; break
@@ -107,6 +108,14 @@ function readStages (): Map<string, Instruction[]> {
     current.push(instruction)
   }
   return stages
+}
+
+// All but our own packages, which have to lead to the folders beside them.
+async function reuseInstalled (folder: string): Promise<void> {
+  const installed = path.join(PROJECT, 'node_modules')
+  mkdirSync(folder)
+  for (const name of readdirSync(installed).filter(name => name !== OWN_PACKAGES)) symlinkSync(path.join(installed, name), path.join(folder, name))
+  await run('cp', ['-a', path.join(installed, OWN_PACKAGES), folder])
 }
 
 async function run (program: string, args: string[], cwd?: string, env: Record<string, string> = {}): Promise<void> {
