@@ -31,7 +31,7 @@ t.test('each link from page to page leads somewhere', async t => {
 t.test('the security checklist names tests that are there, and has what the cases through nginx say they are about', async t => {
   const page = read('docs/security-checklist.md')
   for (const [, file] of page.matchAll(/`([\w./-]+\.ts)`/g)) {
-    t.ok(existsSync(path.join(PROJECT, file!.includes('/') ? file! : `fastify-api/test/${file}`)), file)
+    t.ok(existsSync(path.join(PROJECT, file!.includes('/') ? file! : `fastify-api/test/${file}`)), file!)
   }
   const rows = new Set([...page.matchAll(/^\| ([A-Z]+-\d+) \|/gm)].map(([, id]) => id))
   for (const name of readdirSync(CASES)) {
