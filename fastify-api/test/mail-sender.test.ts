@@ -65,8 +65,9 @@ t.test('the sender', async t => {
     await until(async () => (await mailsOf(pool, 'attempts > 2')).length === 2)
     await server.start()
     await until(async () => await countMails(pool, 'sent') === 2)
-    await until(() => lines().length === 2)
-    t.match(lines(), [{ level: 40, msg: 'mails cannot be sent, they wait' }, { level: 30, msg: 'mails are sent again' }])
+    const ofTrouble = () => lines().filter(({ msg }) => msg !== 'a mail was sent')
+    await until(() => ofTrouble().length === 2)
+    t.match(ofTrouble(), [{ level: 40, msg: 'mails cannot be sent, they wait' }, { level: 30, msg: 'mails are sent again' }])
   })
 
   t.test('silence and hanging up at any step end the try and hold up nobody for ever', async t => {
