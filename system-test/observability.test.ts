@@ -23,25 +23,26 @@ const read = (name: string) => readFileSync(pathOf(name), 'utf8')
 const ALERTS = (parse(read('deploy/prometheus/alerts.yml')) as { groups: Array<{ rules: Alert[] }> }).groups.flatMap(({ rules }) => rules)
 const DASHBOARD = JSON.parse(read('deploy/grafana/dashboard.json')) as { panels: Panel[] }
 const DASHBOARD_EXPRESSIONS = DASHBOARD.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr.replaceAll('$__rate_interval', '1m')))
+const RULE_TESTS = ['availability.test.yml', 'incidents.test.yml']
 const EXPRESSIONS = [...DASHBOARD_EXPRESSIONS, ...ALERTS.map(({ expr }) => expr)]
 /** What Prometheus itself adds. */
 const OF_PROMETHEUS = { metrics: ['up'], labels: ['job', 'instance', 'le'] }
 
 t.test('each alert has a severity, says what it means, and has a step in the operator\'s page', async t => {
-  const headings = new Set([...read('docs/operations.md').matchAll(/^#+ (.+)$/gm)].map(([, title]) => title!.toLowerCase().replaceAll(' ', '-')))
+  const headings = new Set([...read('docs/alerts.md').matchAll(/^#+ (.+)$/gm)].map(([, title]) => title!.toLowerCase().replaceAll(' ', '-')))
   for (const { alert, labels, annotations } of ALERTS) {
     t.match(labels.severity, /^(critical|warning)$/, alert)
-    t.match(annotations, { summary: /\w{3}/, description: /\w{3}/, runbook: `docs/operations.md#${alert.toLowerCase()}` })
-    t.ok(headings.has(alert.toLowerCase()), `${alert} is in docs/operations.md`)
+    t.match(annotations, { summary: /\w{3}/, description: /\w{3}/, runbook: `docs/alerts.md#${alert.toLowerCase()}` })
+    t.ok(headings.has(alert.toLowerCase()), `${alert} is in docs/alerts.md`)
   }
 })
 
 t.test('promtool: every alert fires when it should and is silent in an ordinary hour', { skip: PROMETHEUS_MISSING }, async t => {
-  for (const args of [['check', 'config', 'prometheus.yml'], ['test', 'rules', 'alerts.test.yml']]) {
+  for (const args of [['check', 'config', 'prometheus.yml'], ['test', 'rules', ...RULE_TESTS]]) {
     const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: pathOf('deploy/prometheus'), encoding: 'utf8' })
     t.equal(status, 0, `${args.join(' ')}\n${stdout}${stderr}`)
   }
-  const tested = new Set([...read('deploy/prometheus/alerts.test.yml').matchAll(/alertname="(\w+)"/g)].map(([, name]) => name))
+  const tested = new Set([...RULE_TESTS.map(name => read(`deploy/prometheus/${name}`)).join('').matchAll(/alertname="(\w+)"/g)].map(([, name]) => name))
   t.strictSame([...tested].sort(), ALERTS.map(({ alert }) => alert).sort())
 })
 
