@@ -13,6 +13,8 @@ export interface HandshakeOptions {
   /** Decides about whom a credential was verified to speak for. */
   admit: (credential: VerifiedCredential) => Admission
   isDraining: () => boolean
+  /** True when a trusted proxy has the connection, which can ask another process. */
+  comesByProxy: (request: UpgradeRequest) => boolean
   /** True when this process has as many sockets as it may. */
   isFull: () => boolean
   metrics: Pick<SocketMetrics, 'connected'>
@@ -48,7 +50,7 @@ const UNAVAILABLE = refuse('temporarily_unavailable', CLOSE.tryAgainLater, 'try 
  * @returns never rejects; call what it resolves to in the tick in which the socket enters the registry
  */
 export function createHandshake (options: HandshakeOptions): (request: UpgradeRequest) => Promise<() => Entry | AddressedRefusal> {
-  const { policy, sourceOf, admit, isDraining, isFull, metrics, onRefused, now } = options
+  const { policy, sourceOf, admit, isDraining, comesByProxy, isFull, metrics, onRefused, now } = options
 
   const consider = async (credential: Credential | Refusal, source: Source): Promise<() => Admission | 'anonymous'> => {
     // A ticket is not used up for nothing.
@@ -76,8 +78,8 @@ export function createHandshake (options: HandshakeOptions): (request: UpgradeRe
       metrics.connected(outcome.kind === 'refused' ? outcome.reason : 'accepted', carrier)
       if (outcome.kind === 'admitted') return { kind: 'entered', principal: outcome.principal, source, compresses: true }
       onRefused(request, outcome)
-      // A page that HTTP refuses learns no reason; but a proxy in between can ask another process then.
-      if (outcome === DRAINING) return outcome
+      // The page would learn why; but the proxy finds it another process.
+      if (outcome === DRAINING && comesByProxy(request)) return outcome
       return comesFromAllowedPage(request, policy) && source.takeCloseCode(now()) ? { ...outcome, byCloseCode: true } : outcome
     }
   }

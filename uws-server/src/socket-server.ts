@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CLOSE, type AccessTokenVerifier, type GenerationConfirmer, type Meter, type PublicKeyFile, type RevocationFeed, type RevocationSet } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
 import { admit, refuse, type Admission, type VerifiedCredential } from './admission.js'
-import { createAddressReader } from './client-address.js'
+import { addressOfPeer, createAddressReader, createProxyTest } from './client-address.js'
 import { anonymousLimits, connectionLimits, sourceLimits, type SocketConfig } from './config.js'
 import { Connection } from './connection.js'
 import type { ConnectionServices } from './connection-services.js'
@@ -53,6 +53,7 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
   const deadlines = new DeadlineWheel(Date.now)
   const sources = new Sources(sourceLimits(config))
   const addressOf = createAddressReader(config.TRUSTED_PROXIES)
+  const isProxy = createProxyTest(config.TRUSTED_PROXIES)
   let draining = false
   let ticketsFail = false                             // said once, however many are shown meanwhile
   const maximumSockets = socketsWithinFileLimit(config.WS_MAX_SOCKETS, log)
@@ -92,6 +93,7 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
     },
     admit: admitUser,
     isDraining: () => draining,
+    comesByProxy: ({ peer }) => peer.length > 0 && isProxy(addressOfPeer(peer)),
     isFull: () => registry.size >= maximumSockets,
     metrics,
     onRefused: (request, { reason }) => log.info({ event: 'socket.refused', requestId: request.requestId, reason, ip: addressOf(request) }, 'socket refused'),

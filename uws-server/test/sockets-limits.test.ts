@@ -135,10 +135,18 @@ t.test('stopping: red first, then no more connections, then the sockets', async 
   t.match(await ready.json(), { status: 'draining' })
   t.equal((await fetch(`http://127.0.0.1:${server.port}/health`)).status, 200)
   t.equal((await refusal(`${server.url}?token=${accessToken}`)).status, 503)
-  t.equal((await refusal(`${server.url}?token=${accessToken}`, { origin: PAGE })).status, 503, 'a page, too: a proxy in between asks another process then')
+  t.equal((await new SocketClient(`${server.url}?token=${accessToken}`, { origin: PAGE }).closed).code, 1012)
   client.say({ type: 'echo', id: 'e', payload: {} })
   await client.answer('e')
   t.strictSame(await client.closed, { code: 1012, reason: 'service restart' })
+  await closing
+})
+
+t.test('stopping behind a proxy: pages are refused by HTTP, so that it can ask another server', async t => {
+  const server = await startSocketServer(t, { WS_DRAIN_NOTICE: '1s', TRUSTED_PROXIES: '127.0.0.1' })
+  const accessToken = await server.mint()
+  const closing = server.close()
+  t.equal((await refusal(`${server.url}?token=${accessToken}`, { origin: PAGE })).status, 503)
   await closing
 })
 
