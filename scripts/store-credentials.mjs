@@ -11,7 +11,7 @@ export function postgresPasswords (passwords) {
 
 /** An ACL file of Redis: the rights of SECURITY.md, and nobody without a password. */
 export function redisUsers ({ api, ws }) {
-  const common = 'resetchannels &revocations -@all +@connection +subscribe'
+  const common = 'resetchannels &revocations -@all +@connection -@dangerous +subscribe'
   const limits = '+publish ~limits:* +eval +evalsha +time +incr +pttl +pexpire +hmget +hget +hset +hincrby +del'
   return `user default reset off\nuser api on #${sha256(api).toString('hex')} ${common} ${limits}\nuser ws on #${sha256(ws).toString('hex')} ${common}\n`
 }

@@ -167,3 +167,22 @@ t.test('each role can do its work and nothing else', async t => {
     )).rows[0], { sees: false, makes: false, confirms: false, takes: false, touches: false, audits: false })
   })
 })
+
+t.test('the functions of the owner run nothing that a caller has made, also where everybody may make temporary objects', async t => {
+  const { pool } = await createDatabase(t)
+  const { rows } = await pool.query("select proname, proconfig from pg_proc where prosecdef and pronamespace = 'public'::regnamespace")
+  t.ok(rows.length >= 5)
+  for (const { proname, proconfig } of rows) t.ok(proconfig.includes('search_path=pg_catalog, public, pg_temp'), proname)
+
+  const client = await pool.connect()
+  await client.query('do $$ begin execute format(\'grant temporary on database %I to worker\', current_database()); end $$')
+  await client.query('set role worker')
+  await client.query('create table pg_temp.ran_as (name text)')
+  await client.query('grant all on pg_temp.ran_as to public')
+  await client.query(`create function pg_temp.note (day date) returns boolean language plpgsql as
+    $$ begin if current_user <> 'worker' then insert into pg_temp.ran_as values (current_user); end if; return true; end $$`)
+  await client.query('create domain pg_temp.date as pg_catalog.date check (pg_temp.note(value))')
+  await client.query('select public.make_audit_month(now())')
+  t.same((await client.query('select name from pg_temp.ran_as')).rows, [])
+  client.release(true)
+})

@@ -97,7 +97,7 @@ t.test('Redis is away', { skip: REDIS_MISSING }, async t => {
 
   t.test('the rights that SECURITY.md lists are enough', async t => {
     const redis = await createRedis(t)
-    await redis.command('acl', 'setuser', 'api', 'on', '>secret', 'resetchannels', '-@all', '+@connection',
+    await redis.command('acl', 'setuser', 'api', 'on', '>secret', 'resetchannels', '-@all', '+@connection', '-@dangerous',
       '~limits:*', '+eval', '+evalsha', '+time', '+incr', '+pttl', '+pexpire', '+hmget', '+hget', '+hset', '+hincrby', '+del')
     const { counters, logged } = await open(t, redis.url.replace('//', '//api:secret@'))
     const begun = await counters.begin([account('k')])

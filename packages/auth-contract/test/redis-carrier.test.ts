@@ -189,8 +189,8 @@ t.test('Redis as the carrier', { skip: REDIS_MISSING }, async t => {
   t.test('the rights that SECURITY.md names are enough', async t => {
     const { connectionString } = await createDatabase(t)
     const redis = await createRedis(t)
-    await redis.command('acl', 'setuser', 'ws', 'on', '>pw', 'resetchannels', '&revocations', '-@all', '+@connection', '+subscribe')
-    await redis.command('acl', 'setuser', 'api', 'on', '>pw', 'resetchannels', '&revocations', '-@all', '+@connection', '+subscribe', '+publish')
+    await redis.command('acl', 'setuser', 'ws', 'on', '>pw', 'resetchannels', '&revocations', '-@all', '+@connection', '-@dangerous', '+subscribe')
+    await redis.command('acl', 'setuser', 'api', 'on', '>pw', 'resetchannels', '&revocations', '-@all', '+@connection', '-@dangerous', '+subscribe', '+publish')
     const { feed, revocations, logged } = redisFeed(t, connectionString, redis.url.replace('//', '//ws:pw@'))
     const other = createOther(t, redis.url.replace('//', '//api:pw@'))
     await feed.start()
