@@ -53,8 +53,8 @@ t.test('only nginx can be reached from outside, and the stores only from inside'
   t.strictSame(all.filter(([, { ports }]) => ports).map(([name]) => name), ['nginx', 'nginx-development'])
   for (const port of services['nginx-development']!.ports!) t.match(port, /^127\.0\.0\.1:/, 'the demo account is for this machine only')
   t.strictSame(Object.fromEntries(all.map(([name, service]) => [name, networksOf(service).join(' ')])), {
-    nginx: 'front',
-    'nginx-development': 'front',
+    nginx: 'edge front',
+    'nginx-development': 'edge front',
     api: 'back front',
     'api-development': 'back front',
     ws: 'back front',
@@ -65,7 +65,7 @@ t.test('only nginx can be reached from outside, and the stores only from inside'
     redis: 'back',
     rabbitmq: 'back'
   })
-  t.strictSame(Object.entries(networks).filter(([, network]) => network?.internal).map(([name]) => name), ['back'])
+  t.strictSame(Object.entries(networks).filter(([, network]) => network?.internal).map(([name]) => name), ['front', 'back'], 'who is in no other network has no way out')
   const address = (name: string) => (services[name]!.networks as Record<string, { ipv4_address: string }>)['front']!.ipv4_address
   for (const name of ['api', 'api-development', 'ws']) t.equal(services[name]!.environment!['TRUSTED_PROXIES'], address('nginx'), `${name} believes nginx and nobody else`)
   t.match(services['nginx']!.environment, { API_UPSTREAMS: `${address('api')}:3000`, WS_UPSTREAMS: `${address('ws')}:3001` })

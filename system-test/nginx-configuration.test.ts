@@ -126,6 +126,7 @@ t.test('figures fit those of what is behind', { skip: NGINX_MISSING }, async t =
   for (const timeout of seconds('proxy_read_timeout').filter(value => value > 8)) t.ok(timeout * 1000 > TIMEOUTS.handlerTimeout, 'the API says itself that it took too long')
   t.equal(valuesOf(configuration, 'client_max_body_size')[0], '17k')
   t.ok(17 * 1024 > BODY_LIMIT)
+  t.equal(valuesOf(configuration, 'client_body_buffer_size')[0], '18k', 'or one that is too large would go to disk before it is refused')
 
   const zones = Object.fromEntries([...configuration.matchAll(/zone=(\w+):10m rate=(\d+)r\/m/g)].map(([, zone, rate]) => [zone!, Number(rate)]))
   const burst = (zone: string) => Number(new RegExp(`limit_req zone=${zone} burst=(\\d+) nodelay`).exec(configuration)![1])

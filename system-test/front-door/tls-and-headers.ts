@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { renameSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
+import path from 'node:path'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { ERRORS, type ErrorCode } from '@fastify-uws-auth/auth-contract'
 import type { FrontDoor, RequestOptions } from '../fixtures/front-door.js'
@@ -62,12 +64,24 @@ export const cases: Case[] = [
       const client = connectHttp2(door.origin, { ca: door.ca, createConnection: () => connectTls({ host: '127.0.0.1', port: door.port, ca: door.ca, servername: door.host, ALPNProtocols: ['h2'] }) })
       t.teardown(() => client.destroy())
       const [settings] = await once(client, 'remoteSettings')
-      t.equal(settings.maxConcurrentStreams, 64)
+      t.equal(settings.maxConcurrentStreams, 8)
       t.equal(settings.enableConnectProtocol, false, 'no WebSocket over HTTP/2 (RFC 8441), which would not be limited')
       const stream = client.request({ ':path': '/api/health' })
       const [headers] = await once(stream.resume(), 'response')
       t.equal(headers[':status'], 200)
       t.equal(headers['strict-transport-security'], HEADERS['strict-transport-security'])
+
+      const room = path.join(door.nginx.folder, 'tmp/body')
+      renameSync(room, `${room}-away`)
+      const post = async (pieces: number) => {
+        const stream = client.request({ ':method': 'POST', ':path': '/api/login', 'content-type': 'application/json' })
+        for (let i = 0; i < pieces; i++) stream.write('x'.repeat(16))
+        const [headers] = await once(stream.end().resume(), 'response')
+        return headers[':status']
+      }
+      t.equal(await post(1000), 400, 'a body of 16,000 bytes in small frames is not written to disk')
+      t.equal(await post(1200), 413, 'nor is one that is too large')
+      renameSync(`${room}-away`, room)
     }
   },
   {
