@@ -14,6 +14,7 @@ import { cases as malformedHttp } from './front-door/malformed-http.js'
 import { cases as methods } from './front-door/methods.js'
 import { cases as objectIds } from './front-door/object-ids.js'
 import { cases as originsAndCors } from './front-door/origins-and-cors.js'
+import { cases as pausedApi } from './front-door/paused-api.js'
 import { cases as proxyHeaders } from './front-door/proxy-headers.js'
 import { cases as publishedKeys } from './front-door/published-keys.js'
 import { cases as refreshFamilies } from './front-door/refresh-families.js'
@@ -46,6 +47,7 @@ const CASES: Case[] = [
   ...methods,
   ...objectIds,
   ...originsAndCors,
+  ...pausedApi,
   ...proxyHeaders,
   ...publishedKeys,
   ...refreshFamilies,

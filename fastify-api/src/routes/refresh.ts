@@ -1,5 +1,6 @@
 import { AuthError } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { isAbandoned } from '../abandoned-request.js'
 import { createSharedRefresh, type SharedRefreshContext } from '../auth/shared-refresh.js'
 import type { ApiMetrics } from '../metrics.js'
 import type { RefreshCookie } from '../refresh-cookie.js'
@@ -15,6 +16,10 @@ export const refreshRoute: FastifyPluginAsyncTypebox<RefreshOptions> = async (ap
     config: app.rateLimitOf('refresh'),
     onRequest: app.requireAllowedOrigin
   }, async (request, reply) => {
+    if (await isAbandoned(request)) {
+      request.log.info({ event: 'refresh.abandoned', ip: request.ip }, 'nobody waits for the answer to a refresh, it is not begun')
+      return reply.hijack()
+    }
     const outcome = await refresh(cookie.read(request) ?? '', originOf(request))
     metrics.refreshed(outcome.kind)
     if (outcome.kind === 'replay') metrics.replayed(outcome.session.secondsSinceRotation)
