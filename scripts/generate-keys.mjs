@@ -20,8 +20,15 @@ KEYS_DIR is the folder, "keys" when not set; PUBLIC_KEYS_DIR, when set, is a sec
 keys only. Relative paths start at the project folder.
 `
 
+// One KID in 64 begins with "-", which the parser would take for an option.
+function withJoinedKid (args) {
+  const at = args.indexOf('--drop')
+  return at === -1 || at === args.length - 1 ? args : args.toSpliced(at, 2, `--drop=${args[at + 1]}`)
+}
+
 function main () {
   const { values } = parseArgs({
+    args: withJoinedKid(process.argv.slice(2)),
     options: {
       bits: { type: 'string', default: '4096' },
       rotate: { type: 'boolean', default: false },
