@@ -43,6 +43,7 @@ async function main (): Promise<void> {
     await metricsServer.close()
     await pool.end()
   })
+  log.info({ broker: config.AMQP_URL !== undefined }, 'handing on events')
   announceReady()
 }
 
