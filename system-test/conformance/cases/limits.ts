@@ -11,6 +11,8 @@ const SOCKETS_PER_ADDRESS = 200
 const CONNECTS_AT_ONCE = 50
 const CONNECT_EVERY_MS = 56
 const FAILED_AUTHENTICATIONS = 10
+/** After this long the first of many sockets that say nothing is closed. */
+const SILENCE_MS = 10_000
 
 /** What a case does when a limit is not met: a fault by `--limits`, otherwise the server's own choice. */
 function unlimited (scene: Scene, what: string): never {
@@ -223,8 +225,16 @@ export const LIMITS = inGroup('LIMIT', [
     lane: 'alone',
     async play (scene) {
       ownAddress(scene)
-      await openUntilLimited(scene, CONNECTS_AT_ONCE - 10, {})
-      const opened = await openUntilLimited(scene, SOCKETS_PER_ADDRESS - CONNECTS_AT_ONCE + 10 + 1, {}, CONNECT_EVERY_MS)
+      const openAll = async (triesLeft: number): Promise<number | undefined> => {
+        const begun = performance.now()
+        await openUntilLimited(scene, CONNECTS_AT_ONCE - 10, {})
+        const opened = await openUntilLimited(scene, SOCKETS_PER_ADDRESS - CONNECTS_AT_ONCE + 10 + 1, {}, CONNECT_EVERY_MS)
+        // On a busy machine the first have been closed for their silence before the last came.
+        if (opened !== undefined || triesLeft === 0 || performance.now() - begun < SILENCE_MS) return opened
+        scene.moveToNewSource()
+        return await openAll(triesLeft - 1)
+      }
+      const opened = await openAll(3)
       if (opened === undefined) unlimited(scene, 'HTTP 429')
       same('the sockets before it', opened + CONNECTS_AT_ONCE - 10, SOCKETS_PER_ADDRESS)
       await scene.pageRefusal(4430, {})
