@@ -16,7 +16,9 @@ const INTRODUCTION = `# Metrics
 [Operations](operations.md#what-to-watch) says what to watch; \`deploy/prometheus\` has the scrape configuration and the alerts,
 \`deploy/grafana\` a dashboard.
 
-Counters begin at 0 for every known value of their labels, so that \`increase()\` sees the first incident, too. Nothing names a user, a
+Counters begin at 0 for every known value of their labels, so that \`increase()\` sees the first incident, too. Histograms with labels
+(such as \`revocation_propagation_seconds{carrier}\`) are not there before their first observation, nor is what belongs to an optional part that is
+not used: \`limits_in_memory\` is there only with \`REDIS_URL\`. Nothing names a user, a
 session or an address. Beside the ones below each process has those of its library about itself, such as \`process_cpu_seconds_total\`,
 \`process_resident_memory_bytes\` and \`nodejs_eventloop_lag_p99_seconds\`. This page is written by \`npm run docs\`.
 `

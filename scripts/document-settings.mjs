@@ -15,7 +15,8 @@ break is not part of it.
 \`./start.sh\` sets what the parts need to find each other (\`PORT\` from \`API_PORT\` and \`WS_PORT\`, \`DATABASE_URL\`, the key
 files, \`ACCESS_TOKEN_MAX_AGE\` from \`ACCESS_TOKEN_EXPIRY\`). Unless you set them, it also sets \`PUBLIC_URL\` and
 \`WS_PUBLIC_URL\` to this machine, \`ALLOWED_ORIGINS\` to fit \`PUBLIC_URL\`, \`MAIL_DIR\` to \`mail\` in \`DATA_DIR\`, and
-\`SEED_DEMO_USER\` to true while all of it is on this machine and the database is the embedded one. It gives each
+\`SEED_DEMO_USER\` to true while all of it is on this machine and the database is the embedded one, and \`DRAIN_NOTICE\` and
+\`WS_DRAIN_NOTICE\` to \`0s\` while \`PUBLIC_URL\` is this machine, where no proxy has to be told of a stop. It gives each
 part those of its own settings that you set. Names that no part knows are ignored. This page
 is written by \`npm run docs\`.
 `

@@ -24,7 +24,7 @@ export function createAll (folder, bits) {
   for (const name of Object.values(PEPPERS)) writePepper(folder, name, [createPepperLine(1)])
   writePublic(folder, [publicEntry])
   writePrivate(folder, [privateEntry])
-  return `Wrote a ${bits}-bit signing key and two peppers to ${folder}.\nkid ${kid}\nBack up the peppers together with the database.\n`
+  return `Wrote a ${bits}-bit signing key and two peppers to ${folder}.\nkid ${kid}\nBack the peppers up as well, apart from the database.\n`
 }
 
 /** Adds a key pair. Running servers pick it up by themselves. */
@@ -78,7 +78,7 @@ export function addPepperVersion (folder, kind) {
   const version = Number.parseInt(lines.at(-1)?.split(':')[0] ?? '0', 10) + 1
   if (!(version <= HIGHEST_PEPPER_VERSION)) throw new KeyFileError(`${name} has no version left after ${HIGHEST_PEPPER_VERSION}`)
   writePepper(folder, name, [...lines, createPepperLine(version)])
-  return `Added version ${version} to ${path.join(folder, name)}.\nKeep the versions before it, and back the file up together with the database.\n`
+  return `Added version ${version} to ${path.join(folder, name)}.\nKeep the versions before it. Back the peppers up as well, apart from the database.\n`
 }
 
 function writePrivate (folder, entries) {

@@ -80,7 +80,7 @@ t.test('administration', async t => {
     const user = await createOtherUser(api, 'fay')
     const [one, two, three] = [await login(app, user, { 'user-agent': 'browser \x1b[31m\u00e9' }), await login(app, user), await login(app, user)]
     const { stdout } = await admin(['session', 'list', 'fay'])
-    t.match(stdout, new RegExp(`${one.sessionId}\\tsince \\S+\\tused \\S+\\tuntil \\S+\\t127\\.0\\.0\\.1\\tbrowser \\?\\[31m\\?\\n`))
+    t.match(stdout, new RegExp(`${one.sessionId}\\tsince \\S+\\tused within the hour of \\d{4}-\\d\\d-\\d\\dT\\d\\d:00Z\\tuntil \\S+\\t127\\.0\\.0\\.1\\tbrowser \\?\\[31m\\?\\n`))
     t.match(stdout, /\n3 live sessions\n$/)
     t.match(await admin(['session', 'end', one.sessionId]), { code: 0, stdout: `Ended ${one.sessionId}.\n` })
     t.match(await admin(['session', 'end', one.sessionId]), { code: 1, stderr: /has ended already/ })

@@ -30,7 +30,7 @@ t.test('the server', async t => {
       [{ DATABASE_URL: SECRET, PORT: SECRET, ACCESS_TOKEN_EXPIRY: SECRET, LOG_LEVEL: SECRET }, /LOG_LEVEL/, /PORT/, /DATABASE_URL/, /ACCESS_TOKEN_EXPIRY/],
       [{ PUBLIC_URL: 'https://app.example.test', SEED_DEMO_USER: 'true' }, /SEED_DEMO_USER/, /BCRYPT_COST/],
       [{ PRIVATE_KEY_PATH: NOWHERE }, /PRIVATE_KEY_PATH: cannot read .* \(ENOENT\); run .\/generate-keys.sh first/],
-      [{ PASSWORD_PEPPER_PATH: NOWHERE }, /PASSWORD_PEPPER_PATH: cannot read .* \(ENOENT\); run .\/generate-keys.sh first/],
+      [{ PASSWORD_PEPPER_PATH: NOWHERE }, /PASSWORD_PEPPER_PATH: cannot read .* \(ENOENT\); run .\/generate-keys.sh first, or .* set KEYS_DIR /],
       [{ DATABASE_URL: Object.assign(new URL(connectionString), { port: '1', password: SECRET }).href }, /DATABASE_URL: cannot use PostgreSQL \(ECONNREFUSED\)/],
       [{ DATABASE_URL: Object.assign(new URL(connectionString), { pathname: '/postgres' }).href }, /DATABASE_URL: the database lacks tables of this version; run npm run migrate/],
       [{ PORT: String(port) }, /PORT: cannot listen on 127\.0\.0\.1:\d+ \(EADDRINUSE\)/],

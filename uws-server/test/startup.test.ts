@@ -28,7 +28,7 @@ t.test('what an operator must put right ends the start with a sentence that name
   t.test('a key file that is not there', async t => {
     const { code, lines } = await failToStart({ ...env, PUBLIC_KEY_PATH: '/nowhere/public.pem' })
     t.equal(code, 1)
-    t.strictSame(lines, ['uws-server: PUBLIC_KEY_PATH: cannot read /nowhere/public.pem (ENOENT); run ./generate-keys.sh first'])
+    t.strictSame(lines, ['uws-server: PUBLIC_KEY_PATH: cannot read /nowhere/public.pem (ENOENT); run ./generate-keys.sh first, or where the API has keys already set KEYS_DIR to their folder or PUBLIC_KEY_PATH to the file'])
   })
 
   t.test('a key file that holds no key', async t => {

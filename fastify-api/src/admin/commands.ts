@@ -82,7 +82,7 @@ export const COMMANDS: Record<string, Command | undefined> = {
     const user = await find(pool, args)
     const sessions = await listLiveSessions(pool, user.id)
     for (const { id, createdAt, lastUsedAt, expiresAt, ip, userAgent } of sessions) {
-      print([id, `since ${createdAt.toISOString()}`, `used ${lastUsedAt.toISOString()}`, `until ${expiresAt.toISOString()}`, ip ?? '-', printable(userAgent)].join('\t'))
+      print([id, `since ${createdAt.toISOString()}`, `used within the hour of ${hourOf(lastUsedAt)}`, `until ${expiresAt.toISOString()}`, ip ?? '-', printable(userAgent)].join('\t'))
     }
     print(`${sessions.length} live session${sessions.length === 1 ? '' : 's'}`)
   },
@@ -104,6 +104,11 @@ export const COMMANDS: Record<string, Command | undefined> = {
     if (!await endSession(pool, sessionId, 'admin')) throw new AdminError('there is no such session, or it has ended already')
     print(`Ended ${sessionId}.`)
   }
+}
+
+// No more is given out about when somebody was here; minutes would mislead.
+function hourOf (instant: Date): string {
+  return `${instant.toISOString().slice(0, 13)}:00Z`
 }
 
 async function find (pool: pg.Pool, args: string[]): Promise<Credentials> {

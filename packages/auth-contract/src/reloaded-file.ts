@@ -38,7 +38,7 @@ export class ReloadedFile<Content> {
   static async open<Content> (options: ReloadedFileOptions<Content>): Promise<ReloadedFile<Content>> {
     const { setting, path, parse } = options
     const text = await readFile(path, 'utf8').catch((err: NodeJS.ErrnoException) => {
-      throw new StartupError(`${setting}: cannot read ${path} (${err.code}); run ./generate-keys.sh first`)
+      throw new StartupError(`${setting}: cannot read ${path} (${err.code}); run ./generate-keys.sh first, or where the API has keys already set KEYS_DIR to their folder or ${setting} to the file`)
     })
     try {
       return new ReloadedFile(options, text, await parse(text))
