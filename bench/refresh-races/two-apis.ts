@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { prepareDatabase } from '@fastify-uws-auth/local-mode/database'
 import { connectionString, startEmbeddedPostgres } from '@fastify-uws-auth/local-mode/embedded-postgres'
 import pg from 'pg'
 import { findFreePort } from '../../packages/local-mode/src/ports.js'
+import { makeKeys } from '../../system-test/fixtures/key-files.js'
 
 const DATABASE = 'auth'
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -25,7 +26,7 @@ export async function withTwoApis (work: (apis: TwoApis) => Promise<void>): Prom
     await prepareDatabase(postgres.adminUrl, DATABASE, postgres.credentials)
     const urlFor = (role: 'auth_owner' | 'api' | 'postgres') => connectionString(postgres.credentials, role, postgres.port, DATABASE)
     await migrate(urlFor('auth_owner'))
-    const env = { DATABASE_URL: urlFor('api'), SEED_DEMO_USER: 'true', BCRYPT_COST: '4', RATE_LIMIT_MULTIPLIER: '1000000', LOG_LEVEL: 'error', ...makeKeys(folder) }
+    const env = { DATABASE_URL: urlFor('api'), SEED_DEMO_USER: 'true', BCRYPT_COST: '4', RATE_LIMIT_MULTIPLIER: '1000000', LOG_LEVEL: 'error', ...makeKeys({ teardown: step => { undo.push(step) } }) }
     const pool = new pg.Pool({ connectionString: urlFor('postgres'), max: 2 })
     pool.on('error', () => {})                       // PostgreSQL may be faster than the goodbye of a connection
     undo.push(() => pool.end())
@@ -38,18 +39,6 @@ export async function withTwoApis (work: (apis: TwoApis) => Promise<void>): Prom
     await work({ urls: [urls[0]!, urls[1]!], pool })
   } finally {
     for (const step of undo.reverse()) await step()
-  }
-}
-
-function makeKeys (folder: string): NodeJS.ProcessEnv {
-  const keys = path.join(folder, 'keys')
-  const { status, stderr } = spawnSync(process.execPath, [path.join(project, 'scripts/generate-keys.mjs'), '--bits', '2048'], { env: { ...process.env, KEYS_DIR: keys }, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`no keys: ${stderr}`)
-  return {
-    PRIVATE_KEY_PATH: path.join(keys, 'private.pem'),
-    PUBLIC_KEY_PATH: path.join(keys, 'public.pem'),
-    REFRESH_TOKEN_PEPPER_PATH: path.join(keys, 'refresh-token.pepper'),
-    PASSWORD_PEPPER_PATH: path.join(keys, 'password.pepper')
   }
 }
 
