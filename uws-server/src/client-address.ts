@@ -2,7 +2,7 @@ import ipaddr from 'ipaddr.js'
 
 const HOP_WITH_PORT = /^(?:([0-9.]+):[0-9]+|\[([0-9a-f:.]+)\](?::[0-9]+)?)$/i
 
-export type Address = ipaddr.IPv4 | ipaddr.IPv6
+type Address = ipaddr.IPv4 | ipaddr.IPv6
 
 /** Where a request came from, as the socket library tells. */
 export interface RequestOrigin {
@@ -20,7 +20,7 @@ export interface RequestOrigin {
  *   client may have
  */
 export function createAddressReader (trustedProxies: readonly string[]): (origin: RequestOrigin) => string {
-  const isTrusted = createProxyTest(trustedProxies)
+  const isTrusted = createAddressTest(trustedProxies)
 
   return ({ peer, forwardedFor }) => {
     if (peer.length === 0) return 'gone'
@@ -35,14 +35,23 @@ export function createAddressReader (trustedProxies: readonly string[]): (origin
   }
 }
 
-/** Tells the proxies in front from everybody else. @param trustedProxies addresses and networks */
-export function createProxyTest (trustedProxies: readonly string[]): (address: Address) => boolean {
+/**
+ * Tells whether a proxy in front has a connection.
+ * @param trustedProxies addresses and networks
+ * @returns of the bytes of the peer's address; false when the connection is gone, which leaves none
+ */
+export function createProxyTest (trustedProxies: readonly string[]): (peer: Uint8Array) => boolean {
+  const isTrusted = createAddressTest(trustedProxies)
+  return peer => peer.length > 0 && isTrusted(addressOfPeer(peer))
+}
+
+function createAddressTest (trustedProxies: readonly string[]): (address: Address) => boolean {
   const networks = trustedProxies.map(toNetwork)
   return address => networks.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))
 }
 
 /** @param peer 4 or 16 bytes */
-export function addressOfPeer (peer: Uint8Array): Address {
+function addressOfPeer (peer: Uint8Array): Address {
   return withoutMapping(ipaddr.fromByteArray([...peer]))
 }
 

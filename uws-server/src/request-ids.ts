@@ -1,5 +1,5 @@
 import { requestIdOf } from '@fastify-uws-auth/auth-contract'
-import { addressOfPeer, createProxyTest } from './client-address.js'
+import { createProxyTest } from './client-address.js'
 
 /**
  * Names requests by the shared rule. Who counts is whoever has the connection, not whom the request is forwarded for.
@@ -8,5 +8,5 @@ import { addressOfPeer, createProxyTest } from './client-address.js'
  */
 export function createRequestIds (trustedProxies: readonly string[]): (peer: Uint8Array, offered: readonly string[]) => string {
   const isProxy = createProxyTest(trustedProxies)
-  return (peer, offered) => requestIdOf(offered.join(), offered.length > 0 && peer.length > 0 && isProxy(addressOfPeer(peer)))
+  return (peer, offered) => requestIdOf(offered.join(), offered.length > 0 && isProxy(peer))
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CLOSE, type AccessTokenVerifier, type GenerationConfirmer, type Meter, type PublicKeyFile, type RevocationFeed, type RevocationSet } from '@fastify-uws-auth/auth-contract'
 import type { Logger } from 'pino'
 import { admit, refuse, type Admission, type VerifiedCredential } from './admission.js'
-import { addressOfPeer, createAddressReader, createProxyTest } from './client-address.js'
+import { createAddressReader, createProxyTest } from './client-address.js'
 import { anonymousLimits, connectionLimits, sourceLimits, type SocketConfig } from './config.js'
 import { Connection } from './connection.js'
 import type { ConnectionServices } from './connection-services.js'
@@ -93,7 +93,7 @@ export function createSocketServer ({ config, log, keys, verifyAccessToken, veri
     },
     admit: admitUser,
     isDraining: () => draining,
-    comesByProxy: ({ peer }) => peer.length > 0 && isProxy(addressOfPeer(peer)),
+    comesByProxy: ({ peer }) => isProxy(peer),
     isFull: () => registry.size >= maximumSockets,
     metrics,
     onRefused: (request, { reason }) => log.info({ event: 'socket.refused', requestId: request.requestId, reason, ip: addressOf(request) }, 'socket refused'),
