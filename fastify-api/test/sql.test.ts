@@ -11,6 +11,7 @@ const STATEMENT = /\b(?:select|insert into|update|delete from|where|listen(?! on
 function statements (path: string): ts.TemplateExpression[] {
   const found: ts.TemplateExpression[] = []
   const look = (node: ts.Node): void => {
+    if (ts.isNewExpression(node) && node.expression.getText().endsWith('Error')) return   // sentences have such words, too
     if (ts.isTemplateExpression(node) && STATEMENT.test(node.getText())) found.push(node)
     ts.forEachChild(node, look)
   }
