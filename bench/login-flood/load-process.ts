@@ -1,6 +1,6 @@
 // The clients: an open loop. A request that is late because this process is busy counts from when it was due.
 import { Agent, request } from 'node:http'
-import { PASSWORD, USERS } from './api-under-test.js'
+import { PASSWORD, USERS } from '../harness/api-under-test.js'
 import type { Rates, Sample } from './load.js'
 
 const TICK_MS = 5

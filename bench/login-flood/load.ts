@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Teardown } from '../sockets/teardown.js'
+import type { Teardown } from '../harness/teardown.js'
 
 /** Requests a second, sent at their time whether earlier ones have been answered or not. */
 export interface Rates { refresh: number, protected: number, login: number }

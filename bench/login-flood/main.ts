@@ -1,10 +1,10 @@
 // What a flood of logins costs whoever is signed in already, and how many of the logins get through: hash processes of
 // idle priority beside the threads of the API, in alternating rounds. Clients and PostgreSQL run on the same cores.
 import { cpus } from 'node:os'
-import { residentBytes } from '../sockets/process-figures.js'
-import { withTeardown } from '../sockets/teardown.js'
+import { residentBytes } from '../harness/process-figures.js'
+import { withTeardown } from '../harness/teardown.js'
 import { processTree } from '../../system-test/fixtures/process-tree.js'
-import { startApi, type ApiUnderTest } from './api-under-test.js'
+import { startApi, type ApiUnderTest } from '../harness/api-under-test.js'
 import { measureRawRate } from './raw-rate.js'
 import { startLoad, type Rates, type Sample } from './load.js'
 

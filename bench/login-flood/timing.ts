@@ -1,7 +1,7 @@
 // Whether the time of a refusal tells that an account exists: an unknown user and a wrong password, one after the
 // other in turns, and whether the two kinds of answer could come from one distribution (Mann-Whitney, two-sided).
-import { withTeardown } from '../sockets/teardown.js'
-import { startApi } from './api-under-test.js'
+import { withTeardown } from '../harness/teardown.js'
+import { startApi } from '../harness/api-under-test.js'
 
 const samples = Number(process.argv[2] ?? 300)
 const bcryptCost = Number(process.argv[3] ?? 12)

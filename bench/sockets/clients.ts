@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { ClientCommands } from './client-process.js'
-import type { Teardown } from './teardown.js'
+import type { Teardown } from '../harness/teardown.js'
 
 const SCRIPT = fileURLToPath(new URL('client-process.ts', import.meta.url))
 

@@ -1,11 +1,14 @@
 // CPU time of the server for a connect, a reauth and an echoed message, ours beside others, in short alternating slices.
 // `npm run bench:sockets-cpu -- 7 2000` for 7 rounds with slices of 2,000 ms.
 import { startClient, loopbackAddresses, type Client } from './clients.js'
-import { startDatabase, temporaryFolder, type Database } from './database.js'
-import { cpuMicroseconds } from './process-figures.js'
-import { numberArgument, printHead, progress, withRange } from './report.js'
+import { startDatabase, type Database } from './database.js'
+import { temporaryFolder } from '../harness/temporary-folder.js'
+import { cpuMicroseconds } from '../harness/process-figures.js'
+import { numberArgument, progress } from '../harness/command-line.js'
+import { printHead } from '../harness/report.js'
+import { withRange } from '../harness/statistics.js'
 import { startComparedServer, startOurServer, type ServerUnderTest } from './server-under-test.js'
-import { withTeardown, type Teardown } from './teardown.js'
+import { withTeardown, type Teardown } from '../harness/teardown.js'
 import { makeKeyFiles, type KeyFiles } from './tokens.js'
 
 const ROUNDS = numberArgument(0, 'rounds', 9)

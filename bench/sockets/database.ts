@@ -1,13 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { migrate } from '@fastify-uws-auth/fastify-api/migrations'
-import { prepareDatabase } from '@fastify-uws-auth/local-mode/database'
-import { connectionString, startEmbeddedPostgres } from '@fastify-uws-auth/local-mode/embedded-postgres'
-import pg from 'pg'
-import type { Teardown } from './teardown.js'
-
-const DATABASE = 'auth'
+import { startBenchDatabase } from '../harness/database.js'
+import type { Teardown } from '../harness/teardown.js'
 
 export interface Database {
   /** Connection string of the ws role. */
@@ -16,19 +8,12 @@ export interface Database {
   revoke: (firstIndex: number, lastIndex: number) => Promise<void>
 }
 
-/** A migrated database in a PostgreSQL of its own. */
+/** A database of the socket benches. */
 export async function startDatabase (t: Teardown): Promise<Database> {
-  const folder = temporaryFolder(t)
-  const { stop, adminUrl, port, credentials } = await startEmbeddedPostgres({ dataDir: folder })
-  t.teardown(stop)
-  await prepareDatabase(adminUrl, DATABASE, credentials)
-  await migrate(connectionString(credentials, 'auth_owner', port, DATABASE))
-  const admin = new pg.Pool({ connectionString: connectionString(credentials, 'postgres', port, DATABASE), max: 1 })
-  admin.on('error', () => {})                         // PostgreSQL may be faster than the goodbye of a connection
-  t.teardown(() => admin.end())
+  const { url, admin } = await startBenchDatabase(t)
   await admin.query('select')
   return {
-    wsUrl: connectionString(credentials, 'ws', port, DATABASE),
+    wsUrl: url('ws'),
     async revoke (firstIndex, lastIndex) {
       await admin.query({
         name: 'revoke',
@@ -39,10 +24,4 @@ export async function startDatabase (t: Teardown): Promise<Database> {
       })
     }
   }
-}
-
-export function temporaryFolder (t: Teardown): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'fastify-uws-auth-bench-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
 }

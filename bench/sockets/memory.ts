@@ -2,11 +2,14 @@
 // `npm run bench:sockets-memory -- 2000` for other than 19,000 sockets.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { callAll, loopbackAddresses, startClient } from './clients.js'
-import { startDatabase, temporaryFolder } from './database.js'
-import { residentBytes } from './process-figures.js'
-import { megabytes, numberArgument, printHead, progress } from './report.js'
+import { startDatabase } from './database.js'
+import { temporaryFolder } from '../harness/temporary-folder.js'
+import { residentBytes } from '../harness/process-figures.js'
+import { numberArgument, progress } from '../harness/command-line.js'
+import { printHead } from '../harness/report.js'
+import { megabytes } from '../harness/statistics.js'
 import { startComparedServer, startOurServer, type ServerUnderTest } from './server-under-test.js'
-import { withTeardown, type Teardown } from './teardown.js'
+import { withTeardown, type Teardown } from '../harness/teardown.js'
 import { makeKeyFiles } from './tokens.js'
 
 const COUNT = numberArgument(0, 'count', 19_000)

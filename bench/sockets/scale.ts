@@ -4,11 +4,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { callAll, loopbackAddresses, startClient, type Client } from './clients.js'
 import { sharedClock, type Closes } from './crowd.js'
-import { startDatabase, temporaryFolder } from './database.js'
-import { cpuMicroseconds, kernelSocketBytes, residentBytes } from './process-figures.js'
-import { megabytes, numberArgument, printHead, progress } from './report.js'
+import { startDatabase } from './database.js'
+import { temporaryFolder } from '../harness/temporary-folder.js'
+import { cpuMicroseconds, kernelSocketBytes, residentBytes } from '../harness/process-figures.js'
+import { numberArgument, progress } from '../harness/command-line.js'
+import { printHead } from '../harness/report.js'
+import { megabytes } from '../harness/statistics.js'
 import { startOurServer, type ServerUnderTest } from './server-under-test.js'
-import { withTeardown } from './teardown.js'
+import { withTeardown } from '../harness/teardown.js'
 import { makeKeyFiles } from './tokens.js'
 
 const COUNT = numberArgument(0, 'count', 100_000)

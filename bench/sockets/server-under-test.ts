@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { findFreePort } from '../../packages/local-mode/src/ports.js'
 import { processTree } from '../../system-test/fixtures/process-tree.js'
 import type { DialectName } from './dialects.js'
-import type { Teardown } from './teardown.js'
+import type { Teardown } from '../harness/teardown.js'
 import { ACCESS_TOKEN_MAX_AGE, type KeyFiles } from './tokens.js'
 
 const OURS = fileURLToPath(new URL('../../uws-server/dist/server.js', import.meta.url))

@@ -1,4 +1,4 @@
-import { residentBytes } from '../process-figures.js'
+import { residentBytes } from '../../harness/process-figures.js'
 
 /** Follows the resident memory of processes. */
 export class ResidentWatch {
