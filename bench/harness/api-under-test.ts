@@ -11,6 +11,7 @@ import type { Teardown } from './teardown.js'
 import { temporaryFolder } from './temporary-folder.js'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
+const API = path.join(PROJECT, 'fastify-api/dist/server.js')
 export const USERS = 2000
 export const PASSWORD = 'correct horse battery staple'
 
@@ -35,15 +36,17 @@ export interface ApiOptions {
   settings?: NodeJS.ProcessEnv
   /** Options of Node.js, such as `--cpu-prof`. */
   nodeOptions?: string[]
+  /** What is started instead of the API's own entry file, with the same settings. */
+  program?: string
 }
 
 /** The built API, one process, with a PostgreSQL of its own, in which `user0`, `user1` … have one password and one hash of it. */
-export async function startApi (t: Teardown, { bits, bcryptCost, path: programs = process.env['PATH'], settings = {}, nodeOptions = [] }: ApiOptions): Promise<ApiUnderTest> {
+export async function startApi (t: Teardown, { bits, bcryptCost, path: programs = process.env['PATH'], settings = {}, nodeOptions = [], program = API }: ApiOptions): Promise<ApiUnderTest> {
   const keysDir = makeKeys(t, bits)
   const database = await startBenchDatabase(t)
   await createUsers(database, keysDir, { count: USERS, bcryptCost })
   const port = await freePort()
-  const child = spawn(process.execPath, ['--max-semi-space-size=2', ...nodeOptions, path.join(PROJECT, 'fastify-api/dist/server.js')], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=2', ...nodeOptions, program], {
     env: {
       PATH: programs,
       PORT: String(port),
