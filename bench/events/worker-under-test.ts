@@ -1,0 +1,35 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { startBenchDatabase, type BenchDatabase } from '../harness/database.js'
+import type { Teardown } from '../harness/teardown.js'
+import { temporaryFolder } from '../harness/temporary-folder.js'
+
+const SCRIPT = fileURLToPath(new URL('../../fastify-api/dist/worker.js', import.meta.url))
+
+export interface WorkerUnderTest {
+  database: BenchDatabase
+  pid: number
+  postmasterPid: number
+}
+
+/**
+ * The built worker, as local mode and containers run it, with a PostgreSQL of its own.
+ * @param nodeOptions such as `--cpu-prof`
+ */
+export async function startWorker (t: Teardown, amqpUrl: string, nodeOptions: string[] = []): Promise<WorkerUnderTest> {
+  const database = await startBenchDatabase(t)
+  const child = fork(SCRIPT, {
+    execArgv: ['--max-semi-space-size=2', ...nodeOptions],
+    env: { PATH: process.env['PATH'], DATABASE_URL: database.url('worker'), AMQP_URL: amqpUrl, MAIL_DIR: temporaryFolder(t), LOG_LEVEL: 'error' },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc']
+  })
+  const exited = once(child, 'exit')
+  t.teardown(async () => {
+    child.kill()
+    await exited
+  })
+  await Promise.race([once(child, 'message'), exited.then(() => { throw new Error('the worker did not start; is it built?') })])
+  const { rows } = await database.admin.query<{ pid: number }>("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int as pid")
+  return { database, pid: child.pid!, postmasterPid: rows[0]!.pid }
+}
