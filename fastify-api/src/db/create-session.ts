@@ -39,7 +39,8 @@ const LOCK_ACCOUNT = `
 select from users where id = $1 and password_changed_at = $2::timestamptz and disabled_at is null for no key update`
 
 // A statement of its own: its snapshot is from after the wait for the lock. Rows are locked in the order that
-// endAllSessions locks them in, so that the two cannot deadlock.
+// endAllSessions locks them in, so that the two cannot deadlock. Which ones is an array: with `or` and a sub-select in its
+// place PostgreSQL uses no index and reads the sessions of everybody.
 const CREATE = `
 with excess as (
   select id from sessions
@@ -47,7 +48,7 @@ with excess as (
    order by created_at desc, id desc offset $10::int - 1
 ), locked as (
   select id from sessions
-   where revoked_at is null and ((id = $8 and secret_hash = $9) or id in (select id from excess))
+   where revoked_at is null and id = any (array(select id from excess union all select id from sessions where id = $8 and secret_hash = $9))
    order by id for update
 ), ended as (
   update sessions s set revoked_at = clock_timestamp(), revoke_reason = 'replaced'
