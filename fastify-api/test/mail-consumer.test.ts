@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import t from 'tap'
 import { createDatabase } from '../../packages/auth-contract/test/fixtures/database.js'
 import { createMailConsumer, MAILS_PER_HOUR } from '../src/consumers/mail.js'
@@ -30,8 +30,11 @@ t.test('what becomes of an event', async t => {
     const before = (await mailsOf(pool)).length
     await consume(pool, [newDevice(userId, { newDevice: false }), newDevice(await createUser(pool, 'without', null)), newDevice(randomUUID()), newDevice(justMade)])
     t.equal((await mailsOf(pool)).length, before)
-    await pool.query(`insert into sessions (user_id, secret_hash, amr, expires_at, idle_expires_at)
-      values ($1, decode(repeat('00', 32), 'hex'), '{pwd}', now() + interval '1 day', now() + interval '1 day')`, [justMade])
+    const addDevice = () => pool.query('insert into devices (user_id, secret_hash) values ($1, $2)', [justMade, randomBytes(32)])
+    await addDevice()
+    await consume(pool, [newDevice(justMade)])
+    t.equal((await mailsOf(pool)).length, before)
+    await addDevice()
     await consume(pool, [newDevice(justMade)])
     t.equal((await mailsOf(pool, `user_id = '${justMade}'`)).length, 1, 'the second sign-in is told, however new the account')
   })

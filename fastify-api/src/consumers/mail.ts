@@ -28,16 +28,16 @@ export function createMailConsumer (metrics: MailMetrics): Consumer {
 function mailOf (event: AuthEvent): NewMail[] {
   switch (event.type) {
     case 'login.succeeded': {
-      const { newDevice, sessionId, ip, userAgent } = event.data
-      return newDevice ? mail(event, 'new_device', { ip, userAgent }, sessionId) : []
+      const { newDevice, ip, userAgent } = event.data
+      return newDevice ? mail(event, 'new_device', { ip, userAgent }) : []
     }
-    case 'session.theft': return mail(event, 'session_theft', { ip: event.data.ip }, event.data.sessionId)
+    case 'session.theft': return mail(event, 'session_theft', { ip: event.data.ip })
     case 'password.changed': return mail(event, 'password_changed', { by: event.data.by })
     case 'account.locked': return mail(event, 'account_locked', { failures: event.data.failures, knownDevice: event.data.deviceId !== null })
     default: return []
   }
 }
 
-function mail ({ id, subject, time, requestid }: AuthEvent, template: MailTemplate, details: MailDetails, sessionId?: string): NewMail[] {
-  return subject === undefined ? [] : [{ eventId: id, template, userId: subject, sessionId, requestId: requestid, occurredAt: time, details }]
+function mail ({ id, subject, time, requestid }: AuthEvent, template: MailTemplate, details: MailDetails): NewMail[] {
+  return subject === undefined ? [] : [{ eventId: id, template, userId: subject, requestId: requestid, occurredAt: time, details }]
 }

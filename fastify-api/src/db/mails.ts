@@ -10,7 +10,6 @@ export interface NewMail {
   eventId: string
   template: MailTemplate
   userId: string
-  sessionId: string | undefined
   /** Of the request that the event came from. */
   requestId: string | undefined
   /** RFC 3339. */
@@ -45,15 +44,15 @@ export async function planMails (db: Queryable, mails: readonly NewMail[], perHo
   const { rows } = await db.query<PlannedMail>(
     `with asked as (
        select distinct on ("eventId", template) * from jsonb_to_recordset($1)
-           as a ("eventId" uuid, template text, "userId" uuid, "sessionId" uuid, "requestId" text, "occurredAt" timestamptz, details jsonb)
+           as a ("eventId" uuid, template text, "userId" uuid, "requestId" text, "occurredAt" timestamptz, details jsonb)
      ), fresh as (
        select a.*, u.email, u.username, row_number() over (partition by a."userId", a.template order by a."occurredAt", a."eventId") as place
          from asked a join users u on u.id = a."userId"
         where u.email is not null
           and not exists (select from mails m where m.event_id = a."eventId" and m.template = a.template)
-          -- Whoever has just got an account signs in for the first time, and knows it.
+          -- Whoever has just got an account signs in for the first time, and knows it: the new device is the only one.
           and (a.template <> 'new_device' or u.created_at < a."occurredAt" - interval '1 hour'
-               or exists (select from sessions s where s.user_id = a."userId" and s.id <> a."sessionId"))
+               or exists (select from devices d where d.user_id = a."userId" offset 1))
      ), judged as (
        select f.*, f.place + (select count(*) from mails m where m.user_id = f."userId" and m.template = f.template
                                  and m.state <> 'suppressed' and m.created_at > now() - interval '1 hour') > $2 as too_many
