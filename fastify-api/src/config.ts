@@ -1,7 +1,7 @@
 import {
-  DurationSetting, NETWORK_LIST, ORIGIN_LIST, SharedSettings, StartupError, defaultOrigins, loadConfig, parseOrigins, splitCommaList
+  DurationSetting, NETWORK_LIST, ORIGIN_LIST, SharedSettings, StartupError, Type, defaultOrigins, loadConfig, parseOrigins, splitCommaList
 } from '@fastify-uws-auth/auth-contract'
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 
 const File = (name: string, description: string) => Type.String({ default: name, minLength: 1, description })
 

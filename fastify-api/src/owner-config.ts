@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '@fastify-uws-auth/auth-contract'
 
 /** For the programs that work as the owner of the tables. */
 export const OwnerConfig = Type.Object({

@@ -1,5 +1,4 @@
-import { AMQP_URL, DurationSetting, MAIL_ADDRESS, SharedSettings, SMTP_URL } from '@fastify-uws-auth/auth-contract'
-import Type from 'typebox'
+import { AMQP_URL, DurationSetting, MAIL_ADDRESS, SharedSettings, SMTP_URL, Type } from '@fastify-uws-auth/auth-contract'
 
 export const WorkerConfig = Type.Object({
   LOG_LEVEL: SharedSettings.LOG_LEVEL,

@@ -1,5 +1,5 @@
-import { DurationSetting, NETWORK_LIST, ORIGIN_LIST, SharedSettings, defaultOrigins, loadConfig, parseOrigins, splitCommaList } from '@fastify-uws-auth/auth-contract'
-import Type, { type Static } from 'typebox'
+import { DurationSetting, NETWORK_LIST, ORIGIN_LIST, SharedSettings, Type, defaultOrigins, loadConfig, parseOrigins, splitCommaList } from '@fastify-uws-auth/auth-contract'
+import type { Static } from 'typebox'
 import type { ConnectionServices } from './connection-services.js'
 import type { MessageLimits } from './message-limiter.js'
 import type { SourceLimits } from './sources.js'

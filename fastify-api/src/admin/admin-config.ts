@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '@fastify-uws-auth/auth-contract'
 import { ApiConfig } from '../config.js'
 import { WorkerConfig } from '../worker-config.js'
 

@@ -1,6 +1,5 @@
-import { AuthError } from '@fastify-uws-auth/auth-contract'
+import { AuthError, Type } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { forgetDevice, type DevicesContext } from '../auth/devices.js'
 import { listDevices } from '../db/devices.js'
 import { EmptyBody, problems } from './schemas.js'

@@ -1,6 +1,6 @@
+import { Type } from '@fastify-uws-auth/auth-contract'
 import type { RevocationFeed } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 
 const Check = Type.Enum(['ok', 'failing'])
 const ReadyResponse = Type.Object({

@@ -1,5 +1,5 @@
+import { Type } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { readHistory, type HistoryContext } from '../auth/history.js'
 import { decodeCursor, encodeCursor, HISTORY_CURSOR } from './history-cursor.js'
 import { problems } from './schemas.js'

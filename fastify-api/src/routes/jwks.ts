@@ -1,6 +1,5 @@
-import { toJwks, type PublicKeys } from '@fastify-uws-auth/auth-contract'
+import { Type, toJwks, type PublicKeys } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { problems } from './schemas.js'
 
 const Jwk = Type.Object({

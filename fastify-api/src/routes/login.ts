@@ -1,6 +1,5 @@
-import { AuthError } from '@fastify-uws-auth/auth-contract'
+import { AuthError, Type } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import type { AccessTokenSigner } from '../auth/access-token-signer.js'
 import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
 import { signIn, type SignInContext } from '../auth/sign-in.js'

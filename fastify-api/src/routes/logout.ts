@@ -1,5 +1,5 @@
+import { Type } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { signOut, type SignOutContext } from '../auth/sign-out.js'
 import type { RefreshCookie } from '../refresh-cookie.js'
 import { problems } from './schemas.js'

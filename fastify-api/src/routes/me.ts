@@ -1,6 +1,5 @@
-import { AuthError } from '@fastify-uws-auth/auth-contract'
+import { AuthError, Type } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { findAccount } from '../db/users.js'
 import { User, problems } from './schemas.js'
 

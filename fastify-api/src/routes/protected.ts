@@ -1,7 +1,6 @@
-import { AuthError } from '@fastify-uws-auth/auth-contract'
+import { AuthError, Type } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { LRUCache } from 'lru-cache'
-import Type from 'typebox'
 import { findUsername } from '../db/users.js'
 import { User, problems } from './schemas.js'
 

@@ -1,6 +1,5 @@
-import { AuthError } from '@fastify-uws-auth/auth-contract'
+import { AuthError, Type } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
 import { reauthenticate, type ReauthenticateContext } from '../auth/reauthenticate.js'
 import { originOf } from '../request-origin.js'

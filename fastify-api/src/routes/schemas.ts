@@ -1,5 +1,4 @@
-import { ERRORS, type ErrorCode } from '@fastify-uws-auth/auth-contract'
-import Type from 'typebox'
+import { ERRORS, Type, type ErrorCode } from '@fastify-uws-auth/auth-contract'
 
 const Id = Type.String({ format: 'uuid' })
 const Instant = Type.String({ format: 'date-time' })

@@ -1,6 +1,5 @@
-import { AuthError } from '@fastify-uws-auth/auth-contract'
+import { AuthError, Type } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { endOtherSessions, endOwnSession, type SessionsContext } from '../auth/sessions.js'
 import { listLiveSessions } from '../db/sessions.js'
 import { EmptyBody, Session, problems } from './schemas.js'

@@ -1,5 +1,5 @@
+import { Type } from '@fastify-uws-auth/auth-contract'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { issueWsTicket, WS_TICKET_LIFETIME, type WsTicketsContext } from '../auth/ws-tickets.js'
 import { EmptyBody, problems } from './schemas.js'
 

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from './schema-builders.js'
 import { compileShape } from './shape-check.js'
 
 /** The one algorithm. It is configuration of ours, never read from a token (RFC 8725, section 3.1). */

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from './schema-builders.js'
 
 /** A length of time read from a setting; whole seconds. */
 export interface Duration { seconds: number, milliseconds: number }

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from './schema-builders.js'
 import { compileShape } from './shape-check.js'
 
 /** Why a session ended, as clients and the audit see it. */

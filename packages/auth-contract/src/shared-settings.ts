@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { DurationSetting } from './duration.js'
+import { Type } from './schema-builders.js'
 import { REDIS_URL } from './setting-formats.js'
 
 /** Settings with one meaning, one form and one default in every process. */

@@ -1,6 +1,6 @@
 import path from 'node:path'
-import { SharedSettings, StartupError, loadConfig } from '@fastify-uws-auth/auth-contract'
-import Type, { type Static } from 'typebox'
+import { SharedSettings, StartupError, Type, loadConfig } from '@fastify-uws-auth/auth-contract'
+import type { Static } from 'typebox'
 import { PROJECT_FOLDER } from './project-folder.js'
 
 const Port = (port: number, description: string) => Type.Integer({ default: port, minimum: 1, maximum: 65_535, description })
