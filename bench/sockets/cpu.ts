@@ -5,8 +5,9 @@ import { startDatabase, type Database } from './database.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
 import { cpuMicroseconds } from '../harness/process-figures.js'
 import { numberArgument, progress } from '../harness/command-line.js'
-import { printHead } from '../harness/report.js'
-import { withRange } from '../harness/statistics.js'
+import { figureOf, publish, versionsOf, type Figure, type Table } from '../harness/measurements.js'
+import { alternate, type Slice } from '../harness/slices.js'
+import { ratios, withRange } from '../harness/statistics.js'
 import { startComparedServer, startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown, type Teardown } from '../harness/teardown.js'
 import { makeKeyFiles, type KeyFiles } from './tokens.js'
@@ -18,18 +19,29 @@ const REAUTH_SOCKETS = 300
 const REAUTHS_EACH = 10
 const ECHO_SOCKETS = 100
 const AIM_ECHO = 0.85
+/** Not dearer than what others would build with a library for sockets and one for tokens. */
+const AIM_PEER = 1
 
-/** Does something for about one slice. @returns CPU microseconds of the server for each time it was done */
-type Slice = () => Promise<number>
+/** Microseconds of the server's CPU for each time it was done. */
+type Each = number
+interface Part { figures: Record<string, Figure>, table: Table }
 
 await withTeardown(async t => {
-  printHead(`CPU time of the server, all its threads; ${ROUNDS} rounds of alternating slices of about ${SLICE_MS} ms, median (range)`, ['uWebSockets.js', 'ws', 'socket.io', 'jose'])
   const keys = makeKeyFiles(temporaryFolder(t))
   const database = await startDatabase(t)
-  for (const measure of [measureConnects, measureReauths, measureEchoes]) await withTeardown(own => measure(own, database, keys))
+  const parts: Part[] = []
+  for (const measure of [measureConnects, measureReauths, measureEchoes]) await withTeardown(async own => { parts.push(await measure(own, database, keys)) })
+  publish({
+    bench: 'sockets-cpu',
+    title: 'CPU time of the socket server',
+    method: `All threads of the server, one process of each; ${ROUNDS} rounds of alternating slices of about ${SLICE_MS} ms, median and range. Ratios are within a round.`,
+    versions: versionsOf(['uWebSockets.js', 'ws', 'socket.io', 'jose']),
+    figures: Object.assign({}, ...parts.map(({ figures }) => figures)),
+    tables: parts.map(({ table }) => table)
+  })
 })
 
-async function measureConnects (t: Teardown, { wsUrl }: Database, keys: KeyFiles): Promise<void> {
+async function measureConnects (t: Teardown, { wsUrl }: Database, keys: KeyFiles): Promise<Part> {
   const client = startClient(t)
   const servers = {
     'uWebSockets.js': await startComparedServer(t, 'raw', keys),
@@ -40,50 +52,88 @@ async function measureConnects (t: Teardown, { wsUrl }: Database, keys: KeyFiles
   }
   await client.call('prepare', { ports: [], dialect: 'plain', addresses: loopbackAddresses(4), keys, firstIndex: 0 })
   await client.call('mint', { count: CONNECT_TOKENS, generation: 0 })
-  const slices = mapValues(servers, ({ port, dialect, pids }): Slice => () => perOperation(pids, () => client.call('connectFor', { port, dialect, milliseconds: SLICE_MS })))
-  const figures = await runRounds('connect', slices)
-  const [raw, verify] = [figures['uWebSockets.js'], figures['uWebSockets.js, crypto.verify']]
-  console.log(`\nA connect: upgrade, authentication, cut; 32 at once, ${CONNECT_TOKENS} access tokens in turn`)
-  console.table(mapValues(figures, values => ({ 'µs each': withRange(values, 0), '÷ raw upgrade': withRange(ratios(values, raw)), '÷ raw upgrade with crypto.verify': withRange(ratios(values, verify)) })))
+  const slice = ({ port, dialect, pids }: ServerUnderTest): Slice<Each> => () => perOperation(pids, () => client.call('connectFor', { port, dialect, milliseconds: SLICE_MS }))
+  const each = await alternate('connect', ROUNDS, {
+    'uWebSockets.js': slice(servers['uWebSockets.js']),
+    'uWebSockets.js, crypto.verify': slice(servers['uWebSockets.js, crypto.verify']),
+    ours: slice(servers.ours),
+    'ws, jose': slice(servers['ws, jose']),
+    'Socket.IO, jose': slice(servers['Socket.IO, jose'])
+  })
+  const [raw, verify] = [each['uWebSockets.js'], each['uWebSockets.js, crypto.verify']]
+  return {
+    figures: {
+      'sockets.connect': figureOf('CPU of an authenticated connect', 'µs', each.ours),
+      'sockets.connect.raw-verify': figureOf('a connect: ours ÷ uWebSockets.js with crypto.verify', 'x', ratios(each.ours, verify)),
+      'sockets.connect.ws': figureOf('a connect: ws with jose ÷ ours', 'x', ratios(each['ws, jose'], each.ours), { atLeast: AIM_PEER }),
+      'sockets.connect.socket-io': figureOf('a connect: Socket.IO with jose ÷ ours', 'x', ratios(each['Socket.IO, jose'], each.ours), { atLeast: AIM_PEER })
+    },
+    table: {
+      caption: `A connect: upgrade, authentication, cut; 32 at once, ${CONNECT_TOKENS} access tokens in turn`,
+      head: ['server', 'µs each', '÷ raw upgrade', '÷ raw upgrade with crypto.verify'],
+      rows: Object.entries(each).map(([name, values]) => [name, withRange(values, 0), withRange(ratios(values, raw)), withRange(ratios(values, verify))])
+    }
+  }
 }
 
-async function measureReauths (t: Teardown, { wsUrl }: Database, keys: KeyFiles): Promise<void> {
+async function measureReauths (t: Teardown, { wsUrl }: Database, keys: KeyFiles): Promise<Part> {
   const server = await startOurServer(t, { databaseUrl: wsUrl, keys })
   const client = await startCrowd(t, server, keys, REAUTH_SOCKETS)
   progress('minting for the reauths')
   for (let generation = 1; generation <= (ROUNDS + 1) * REAUTHS_EACH; generation++) await client.call('mint', { count: REAUTH_SOCKETS, generation })
-  let from = 1
-  const figures = await runRounds('reauth', {
-    async ours () {
-      const to = from + REAUTHS_EACH
-      return await perOperation(server.pids, async () => {
-        let done = 0
-        for (; from < to; from++) done += await client.call('reauth', from)
-        if (done !== REAUTH_SOCKETS * REAUTHS_EACH) throw new Error(`${done} of ${REAUTH_SOCKETS * REAUTHS_EACH} reauths succeeded`)
-        return done
-      })
-    },
-    'crypto.verify': () => client.call('verifyAlone', { from: from - REAUTHS_EACH, to: from })
+  let [next, nextAlone] = [1, 1]
+  const each = await alternate('reauth', ROUNDS, {
+    ours: () => perOperation(server.pids, async () => {
+      let done = 0
+      for (let i = 0; i < REAUTHS_EACH; i++) done += await client.call('reauth', next++)
+      if (done !== REAUTH_SOCKETS * REAUTHS_EACH) throw new Error(`${done} of ${REAUTH_SOCKETS * REAUTHS_EACH} reauths succeeded`)
+      return done
+    }),
+    'crypto.verify': () => {
+      const from = nextAlone
+      nextAlone += REAUTHS_EACH
+      return client.call('verifyAlone', { from, to: nextAlone })
+    }
   })
-  console.log(`\nA reauth on an open socket, beside crypto.verify of the same access tokens; ${REAUTH_SOCKETS * REAUTHS_EACH} in a slice`)
-  console.table(mapValues(figures, values => ({ 'µs each': withRange(values, 0), '÷ crypto.verify': withRange(ratios(values, figures['crypto.verify'])) })))
+  const ratio = ratios(each.ours, each['crypto.verify'])
+  return {
+    figures: {
+      'sockets.reauth': figureOf('CPU of a reauth on an open socket', 'µs', each.ours),
+      'sockets.reauth.verify': figureOf('a reauth: ours ÷ crypto.verify of the same access token', 'x', ratio)
+    },
+    table: {
+      caption: `A reauth on an open socket, beside crypto.verify of the same access tokens; ${REAUTH_SOCKETS * REAUTHS_EACH} in a slice`,
+      head: ['what', 'µs each', '÷ crypto.verify'],
+      rows: [['ours', withRange(each.ours, 0), withRange(ratio)], ['crypto.verify', withRange(each['crypto.verify'], 0), '1']]
+    }
+  }
 }
 
-async function measureEchoes (t: Teardown, { wsUrl }: Database, keys: KeyFiles): Promise<void> {
-  const servers = {
-    'uWebSockets.js': await startComparedServer(t, 'raw', keys),
-    ours: await startOurServer(t, { databaseUrl: wsUrl, keys }),
-    'ws, jose': await startComparedServer(t, 'ws', keys),
-    'Socket.IO, jose': await startComparedServer(t, 'socket.io', keys)
+async function measureEchoes (t: Teardown, { wsUrl }: Database, keys: KeyFiles): Promise<Part> {
+  const slice = async (server: ServerUnderTest): Promise<Slice<Each>> => {
+    const client = await startCrowd(t, server, keys, ECHO_SOCKETS)
+    return () => perOperation(server.pids, async () => (await client.call('echoFor', { milliseconds: SLICE_MS })).answered)
   }
-  const slices: Partial<Record<keyof typeof servers, Slice>> = {}
-  for (const name of Object.keys(servers) as Array<keyof typeof servers>) {
-    const client = await startCrowd(t, servers[name], keys, ECHO_SOCKETS)
-    slices[name] = () => perOperation(servers[name].pids, async () => (await client.call('echoFor', { milliseconds: SLICE_MS })).answered)
+  const each = await alternate('echo', ROUNDS, {
+    'uWebSockets.js': await slice(await startComparedServer(t, 'raw', keys)),
+    ours: await slice(await startOurServer(t, { databaseUrl: wsUrl, keys })),
+    'ws, jose': await slice(await startComparedServer(t, 'ws', keys)),
+    'Socket.IO, jose': await slice(await startComparedServer(t, 'socket.io', keys))
+  })
+  const raw = each['uWebSockets.js']
+  return {
+    figures: {
+      'sockets.echo': figureOf('CPU of an echoed message', 'µs', each.ours),
+      'sockets.echo.ratio': figureOf('an echo: uWebSockets.js ÷ ours', 'x', ratios(raw, each.ours), { atLeast: AIM_ECHO }),
+      'sockets.echo.ws': figureOf('an echo: ws ÷ ours', 'x', ratios(each['ws, jose'], each.ours), { atLeast: AIM_PEER }),
+      'sockets.echo.socket-io': figureOf('an echo: Socket.IO ÷ ours', 'x', ratios(each['Socket.IO, jose'], each.ours), { atLeast: AIM_PEER })
+    },
+    table: {
+      caption: `An echoed message; ${ECHO_SOCKETS} sockets with one in flight on each`,
+      head: ['server', 'µs each', 'uWebSockets.js ÷ this'],
+      rows: Object.entries(each).map(([name, values]) => [name, withRange(values), withRange(ratios(raw, values))])
+    }
   }
-  const figures = await runRounds('echo', slices as Record<keyof typeof servers, Slice>)
-  console.log(`\nAn echoed message; ${ECHO_SOCKETS} sockets with one in flight on each. Aim for ours: uWebSockets.js ÷ ours at least ${AIM_ECHO}`)
-  console.table(mapValues(figures, values => ({ 'µs each': withRange(values), 'uWebSockets.js ÷ this': withRange(ratios(figures['uWebSockets.js'], values)) })))
 }
 
 async function startCrowd (t: Teardown, { port, dialect }: ServerUnderTest, keys: KeyFiles, count: number): Promise<Client> {
@@ -98,26 +148,4 @@ async function perOperation (pids: number[], work: () => Promise<number>): Promi
   const before = cpuMicroseconds(pids)
   const done = await work()
   return (cpuMicroseconds(pids) - before) / done
-}
-
-/** One slice of each in turn, after a round to warm up; every second round backwards, so that none always follows the same. */
-async function runRounds<Name extends string> (what: string, slices: Record<Name, Slice>): Promise<Record<Name, number[]>> {
-  const figures = mapValues(slices, (): number[] => [])
-  const names = Object.keys(slices) as Name[]
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const name of what !== 'reauth' && round % 2 === 1 ? names.toReversed() : names) {
-      const figure = await slices[name]()
-      if (round > 0) figures[name].push(figure)
-    }
-    progress(`${what}: round ${round} of ${ROUNDS}${round === 0 ? ', to warm up' : ''}`)
-  }
-  return figures
-}
-
-function ratios (values: number[], of: number[]): number[] {
-  return values.map((value, round) => value / of[round]!)
-}
-
-function mapValues<Name extends string, From, To> (record: Record<Name, From>, of: (value: From) => To): Record<Name, To> {
-  return Object.fromEntries(Object.entries<From>(record).map(([name, value]) => [name, of(value)])) as Record<Name, To>
 }

@@ -8,7 +8,7 @@ import { startDatabase, type Database } from './database.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
 import { cpuMicroseconds } from '../harness/process-figures.js'
 import { numberArgument, progress } from '../harness/command-line.js'
-import { printHead } from '../harness/report.js'
+import { publish, versionsOf, type Figure, type Table } from '../harness/measurements.js'
 import { percentile } from '../harness/statistics.js'
 import { percentileBetween, readMetrics } from './server-metrics.js'
 import { startOurServer, type ServerUnderTest } from './server-under-test.js'
@@ -27,7 +27,6 @@ const HISTOGRAM = 'ws_revocation_close_seconds'
 const LONGEST_LAG = 'nodejs_eventloop_lag_max_seconds'
 
 await withTeardown(async t => {
-  printHead(`${share * CLIENTS} sockets in one process, ${SINGLE} of them revoked one by one, then all others at once; server, clients and PostgreSQL on this machine`, ['uWebSockets.js', 'pg'])
   const keys = makeKeyFiles(temporaryFolder(t))
   const database = await startDatabase(t)
   const metricsPort = await findFreePort()
@@ -43,12 +42,22 @@ await withTeardown(async t => {
   await sleep(QUIET_MS)
 
   progress(`revoking ${SINGLE} one by one`)
-  await revokeSingly(crowds[0]!, database, metricsPort)
+  const singly = await revokeSingly(crowds[0]!, database, metricsPort)
   progress('revoking all others')
-  await revokeAll(server, observer, crowds, database, metricsPort)
+  const atOnce = await revokeAll(server, observer, crowds, database, metricsPort)
+  publish({
+    bench: 'sockets-revocation',
+    title: 'How long sockets live on after the end of their session',
+    method: `${share * CLIENTS} sockets in one process, ${SINGLE} of them revoked one by one, then all others at once; server, clients and PostgreSQL on this machine. Time in the process is from its own histogram, an upper bound.`,
+    versions: versionsOf(['uWebSockets.js', 'pg']),
+    figures: { ...singly.figures, ...atOnce.figures },
+    tables: [...singly.tables, ...atOnce.tables]
+  })
 })
 
-async function revokeSingly (crowd: Client, { revoke }: Database, metricsPort: number): Promise<void> {
+interface Part { figures: Record<string, Figure>, tables: Table[] }
+
+async function revokeSingly (crowd: Client, { revoke }: Database, metricsPort: number): Promise<Part> {
   const fromStatement: number[] = []
   const fromCommit: number[] = []
   const before = (await readMetrics(metricsPort)).buckets(HISTOGRAM)
@@ -65,17 +74,28 @@ async function revokeSingly (crowd: Client, { revoke }: Database, metricsPort: n
   const after = (await readMetrics(metricsPort)).buckets(HISTOGRAM)
   const inProcess = (share: number) => {
     const seconds = percentileBetween(before, after, share)
-    return seconds === undefined ? 'not measured' : `≤ ${seconds * 1000}`
+    if (seconds === undefined) throw new Error('the server has measured nothing')
+    return seconds * 1000
   }
-  const row = (times: number[]) => ({ 'p50, ms': percentile(times, 0.5).toFixed(2), 'p99, ms': percentile(times, 0.99).toFixed(2), 'max, ms': Math.max(...times).toFixed(2) })
-  console.table({
-    'in the process, from the message to the close frame sent': { 'p50, ms': inProcess(0.5), 'p99, ms': inProcess(0.99), 'max, ms': inProcess(1), 'aim for p99, ms': `≤ ${AIM_MS.inProcess}` },
-    'from the answer to the commit to the close frame at the client': row(fromCommit),
-    'from the statement to the close frame at the client': row(fromStatement)
-  })
+  const row = (name: string, times: number[]) => [name, ...[0.5, 0.99, 1].map(share => percentile(times, share).toFixed(2))]
+  return {
+    figures: {
+      'sockets.revocation.process.p99': { what: 'from the message to the close frame sent, in the process, p99 at most', value: inProcess(0.99), unit: 'ms', aim: { atMost: AIM_MS.inProcess } },
+      'sockets.revocation.client.p99': { what: 'from the commit of a revocation to the close frame at the client, p99', value: percentile(fromCommit, 0.99), unit: 'ms' }
+    },
+    tables: [{
+      caption: 'One socket among many, in milliseconds',
+      head: ['way', 'p50', 'p99', 'longest'],
+      rows: [
+        ['in the process, from the message to the close frame sent', ...[0.5, 0.99, 1].map(share => `≤ ${inProcess(share)}`)],
+        row('from the answer to the commit to the close frame at the client', fromCommit),
+        row('from the statement to the close frame at the client', fromStatement)
+      ]
+    }]
+  }
 }
 
-async function revokeAll (server: ServerUnderTest, observer: Client, crowds: Client[], { revoke }: Database, metricsPort: number): Promise<void> {
+async function revokeAll (server: ServerUnderTest, observer: Client, crowds: Client[], { revoke }: Database, metricsPort: number): Promise<Part> {
   const quiet = await probeDuring(observer, metricsPort, async () => { await sleep(QUIET_MS) })
   const left = share * CLIENTS - SINGLE
   const cpuBefore = cpuMicroseconds(server.pids)
@@ -91,21 +111,23 @@ async function revokeAll (server: ServerUnderTest, observer: Client, crowds: Cli
     }
     await sleep(QUIET_MS)                             // the table is read once more, with all of them in it
   })
-  console.table({
-    'sockets revoked at once': left,
-    'closed with 4410': closed - SINGLE,
-    'other codes': [...codes].filter(code => code !== SESSION_REVOKED).join(' ') || 'none',
-    'from the answer to the commit to the last close frame, ms': Math.round(lastAt - committedAt),
-    'server CPU each, µs': Math.round((cpuMicroseconds(server.pids) - cpuBefore) / left)
-  })
-  const row = ({ probe, lagMs }: Awaited<ReturnType<typeof probeDuring>>) => ({
-    'echoes sent': probe.sent,
-    'median, ms': probe.medianMs.toFixed(1),
-    'longest, ms': probe.longestMs.toFixed(1),
-    'longest lag that the process saw, ms': lagMs.toFixed(1)
-  })
-  console.log(`An echo every ${PROBE_EVERY_MS} ms on a socket that is not revoked, from when it was due. Aim: longest at most ${AIM_MS.stall} ms`)
-  console.table({ before: row(quiet), 'while all others are revoked': row(busy) })
+  const cpuEach = (cpuMicroseconds(server.pids) - cpuBefore) / left
+  const [lastMs, others] = [lastAt - committedAt, [...codes].filter(code => code !== SESSION_REVOKED)]
+  if (closed - SINGLE !== left || others.length > 0) throw new Error(`${closed - SINGLE} of ${left} sockets closed with ${SESSION_REVOKED}; other codes: ${others.join(' ') || 'none'}`)
+  const row = (name: string, { probe, lagMs }: Awaited<ReturnType<typeof probeDuring>>) => [name, String(probe.sent), ...[probe.medianMs, probe.longestMs, lagMs].map(ms => ms.toFixed(1))]
+  return {
+    figures: {
+      'sockets.revocation.all': { what: `from the commit to the last of ${left} close frames`, value: lastMs, unit: 'ms' },
+      'sockets.revocation.all.cpu': { what: 'CPU of the server for each socket that is revoked with all others', value: cpuEach, unit: 'µs' },
+      'sockets.revocation.stall.quiet': { what: 'longest wait of an echo while nothing happens', value: quiet.probe.longestMs, unit: 'ms' },
+      'sockets.revocation.stall': { what: 'longest wait of an echo while all others are revoked', value: busy.probe.longestMs, unit: 'ms', aim: { atMost: AIM_MS.stall } }
+    },
+    tables: [{
+      caption: `An echo every ${PROBE_EVERY_MS} ms on a socket that is not revoked, from when it was due, in milliseconds; ${left} sockets were closed after ${Math.round(lastMs)} ms, for ${Math.round(cpuEach)} µs of CPU each`,
+      head: ['while', 'echoes', 'median', 'longest', 'longest lag that the process saw'],
+      rows: [row('nothing happens', quiet), row('all others are revoked', busy)]
+    }]
+  }
 }
 
 async function probeDuring (observer: Client, metricsPort: number, work: () => Promise<void>) {
