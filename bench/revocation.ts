@@ -1,73 +1,65 @@
 // From the answer of a logout on one API until the other API refuses the access token and the other socket server has
-// closed the socket, with either carrier. `npm run bench:revocation -- 500` for other than 200 rounds.
+// closed the socket, with either carrier. `npm run bench:revocation -- 500` for 500 rounds instead of 200.
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { cpus, tmpdir } from 'node:os'
-import path from 'node:path'
-import { migrate } from '@fastify-uws-auth/fastify-api/migrations'
-import { prepareDatabase } from '@fastify-uws-auth/local-mode/database'
-import { connectionString, startEmbeddedPostgres } from '@fastify-uws-auth/local-mode/embedded-postgres'
-import pg from 'pg'
 import { WebSocket } from 'ws'
 import { REDIS_MISSING, createRedis } from '../packages/auth-contract/test/fixtures/redis-server.js'
 import { startCluster, type Cluster } from '../system-test/fixtures/cluster.js'
 import { logout, signIn, type HttpClient } from '../system-test/fixtures/http-client.js'
+import { numberArgument, progress } from './harness/command-line.js'
+import { startBenchDatabase, type BenchDatabase } from './harness/database.js'
+import { publish, versionsOf, type Figure } from './harness/measurements.js'
+import { percentile } from './harness/statistics.js'
+import { withTeardown, type Teardown } from './harness/teardown.js'
 
-const ROUNDS = Number(process.argv[2] ?? 200)
+const ROUNDS = numberArgument(0, 'rounds', 200)
 const WARM_UP_ROUNDS = 10
 const ROUNDS_WITH_LOSS = 10
 const AIM_MS = 50
 const AIM_WITH_LOSS_MS = 3000
 
-type Teardown = { teardown: (handler?: () => unknown) => void }
 interface Round { refusedAfterMs: number, closedAfterMs: number }
 interface Scene { cluster: Cluster, loseMessages: () => Promise<unknown> }
+/** How long rounds of one kind took, and how long they may. */
+interface Kind { name: string, id: string, rounds: Round[], aimMs: number }
 
-await withTeardown(main)
-
-async function main (t: Teardown): Promise<void> {
-  const createDatabase = await startPostgres(t)
-  console.log(`Node.js ${process.version}, ${process.platform}-${process.arch}, ${cpus().length} cores, ${new Date().toISOString().slice(0, 10)}`)
-  console.log(`${ROUNDS} rounds: two APIs, two socket servers, one PostgreSQL, all on this machine`)
-  const rows: Record<string, unknown> = {}
+await withTeardown(async () => {
+  const kinds: Kind[] = []
   for (const carrier of ['notify', 'redis'] as const) {
     if (carrier === 'redis' && REDIS_MISSING) {
       console.log(`redis left out: ${REDIS_MISSING}`)
       continue
     }
-    await withTeardown(async own => {
+    await withTeardown(async t => {
       progress(`${carrier}: starting`)
-      const { cluster, loseMessages } = await startScene(own, carrier, await createDatabase(own, carrier))
+      const { cluster, loseMessages } = await startScene(t, carrier, await startBenchDatabase(t))
       await runRounds(cluster, WARM_UP_ROUNDS)
       progress(`${carrier}: ${ROUNDS} rounds`)
-      addRows(rows, carrier, await runRounds(cluster, ROUNDS), AIM_MS)
+      kinds.push({ name: carrier, id: carrier, rounds: await runRounds(cluster, ROUNDS), aimMs: AIM_MS })
       await loseMessages()
       progress(`${carrier}: ${ROUNDS_WITH_LOSS} rounds with the message lost`)
-      addRows(rows, `${carrier}, message lost`, await runRounds(cluster, ROUNDS_WITH_LOSS), AIM_WITH_LOSS_MS)
+      kinds.push({ name: `${carrier}, message lost`, id: `${carrier}.lost`, rounds: await runRounds(cluster, ROUNDS_WITH_LOSS), aimMs: AIM_WITH_LOSS_MS })
     })
   }
-  console.table(rows)
-}
+  const effects = kinds.flatMap(({ name, id, rounds, aimMs }) => [
+    { name: `${name}: other API answers 401`, id: `revocation.${id}.api`, aimMs, times: rounds.map(({ refusedAfterMs }) => refusedAfterMs) },
+    { name: `${name}: other socket closed`, id: `revocation.${id}.socket`, aimMs, times: rounds.map(({ closedAfterMs }) => closedAfterMs) }
+  ])
+  publish({
+    bench: 'revocation',
+    title: 'From the answer of a logout until every process knows',
+    method: `${ROUNDS} logouts by each carrier, and ${ROUNDS_WITH_LOSS} where the message is lost and the table is read instead; two APIs, two socket servers, one PostgreSQL, all on this machine. Negative times are real: the news may be there before the answer is.`,
+    versions: versionsOf(['pg', 'ioredis', 'uWebSockets.js']),
+    figures: Object.fromEntries(effects.map(({ name, id, aimMs, times }): [string, Figure] => [id, { what: `${name}, p99`, value: percentile(times, 0.99), unit: 'ms', aim: { atMost: aimMs } }])),
+    tables: [{
+      caption: 'Milliseconds from the answer of a logout at one API',
+      head: ['news by', 'rounds', 'p50', 'p95', 'p99', 'longest', 'aim for p99'],
+      rows: effects.map(({ name, aimMs, times }) => [name, String(times.length), ...[0.5, 0.95, 0.99, 1].map(share => percentile(times, share).toFixed(1)), `≤ ${aimMs}`])
+    }]
+  })
+})
 
-interface Database { url: (role: 'api' | 'ws') => string, admin: pg.Pool }
-
-/** @returns how to get a migrated database of a name */
-async function startPostgres (t: Teardown): Promise<(t: Teardown, name: string) => Promise<Database>> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'fastify-uws-auth-bench-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const { stop, adminUrl, port, credentials } = await startEmbeddedPostgres({ dataDir: folder })
-  t.teardown(stop)
-  return async (t, name) => {
-    await prepareDatabase(adminUrl, name, credentials)
-    await migrate(connectionString(credentials, 'auth_owner', port, name))
-    const admin = new pg.Pool({ connectionString: connectionString(credentials, 'postgres', port, name), max: 1 })
-    t.teardown(() => admin.end())
-    return { url: role => connectionString(credentials, role, port, name), admin }
-  }
-}
-
-async function startScene (t: Teardown, carrier: 'notify' | 'redis', { url, admin }: Database): Promise<Scene> {
+async function startScene (t: Teardown, carrier: 'notify' | 'redis', { url, admin }: BenchDatabase): Promise<Scene> {
   if (carrier === 'notify') {
     const cluster = await startCluster(t, { databaseUrl: url, settings: { LOG_LEVEL: 'error' } })
     return { cluster, loseMessages: () => admin.query('alter table revocations disable trigger notify_revocation') }
@@ -110,28 +102,4 @@ async function tryAccessWarm (agent: Agent, url: string, { accessToken }: HttpCl
       response.resume().once('end', () => resolve(response.statusCode!))
     }).once('error', reject).end()
   })
-}
-
-function addRows (rows: Record<string, unknown>, name: string, rounds: Round[], aimMs: number): void {
-  rows[`${name}: other API answers 401`] = summary(rounds.map(({ refusedAfterMs }) => refusedAfterMs), aimMs)
-  rows[`${name}: other socket closed`] = summary(rounds.map(({ closedAfterMs }) => closedAfterMs), aimMs)
-}
-
-function summary (times: number[], aimMs: number): Record<string, unknown> {
-  const sorted = times.toSorted((a, b) => a - b)
-  const percentile = (p: number) => Number(sorted[Math.min(sorted.length - 1, Math.ceil(p * sorted.length) - 1)]!.toFixed(1))
-  return { rounds: sorted.length, 'p50, ms': percentile(0.5), 'p95, ms': percentile(0.95), 'p99, ms': percentile(0.99), 'max, ms': percentile(1), 'aim for p99, ms': `< ${aimMs}` }
-}
-
-async function withTeardown (work: (t: Teardown) => Promise<void>): Promise<void> {
-  const handlers: Array<() => unknown> = []
-  try {
-    await work({ teardown: handler => { handlers.push(handler!) } })
-  } finally {
-    for (const handler of handlers.reverse()) await handler()
-  }
-}
-
-function progress (what: string): void {
-  process.stderr.write(`${what} …\n`)
 }
