@@ -1,9 +1,9 @@
 import { Ajv, type ErrorObject } from 'ajv'
-import { envSchema } from 'env-schema'
 import type { Static, TObject } from 'typebox'
 import { DURATION, DURATION_OR_NEVER, parseDuration, readDurationSetting } from './duration.js'
 import { readSettingFiles, type SettingTexts } from './setting-files.js'
 import { SETTING_FORMATS, isDuration } from './setting-formats.js'
+import { COMPILE_FAST } from './shape-check.js'
 import { StartupError } from './startup-error.js'
 
 /**
@@ -23,20 +23,17 @@ export function loadConfig<Schema extends TObject> (schema: Schema, env: NodeJS.
 }
 
 function checkSettings (schema: TObject, { texts, mistakes: unread }: SettingTexts): Record<string, unknown> {
-  const mistakes = [...unread.values()]
-  try {
-    const checked = envSchema({ schema: { ...schema }, data: texts, env: false, ajv: { customOptions: createAjv } })
-    if (unread.size === 0) return checked
-  } catch (err) {
-    const { errors } = err as { errors?: ErrorObject[] }
-    if (!Array.isArray(errors)) throw err
-    mistakes.push(...errors.filter(error => !unread.has(nameOf(error))).map(describe))
-  }
-  throw new StartupError(mistakes.join('\n'))
+  const settings: Record<string, unknown> = { ...texts }
+  const check = createAjv().compile({ ...schema, additionalProperties: false })
+  const unfit = check(settings) ? [] : check.errors!
+  const mistakes = [...unread.values(), ...unfit.filter(error => !unread.has(nameOf(error))).map(describe)]
+  if (mistakes.length > 0) throw new StartupError(mistakes.join('\n'))
+  return settings
 }
 
 function createAjv () {
   return new Ajv({
+    ...COMPILE_FAST,
     allErrors: true,
     verbose: true,
     removeAdditional: true,

