@@ -13,6 +13,7 @@ export interface BenchDatabase {
   /** Of the superuser, four connections. */
   admin: pg.Pool
   port: number
+  postmasterPid: number
   /** Of the postmaster's data. */
   dataDir: string
 }
@@ -28,5 +29,6 @@ export async function startBenchDatabase (t: Teardown): Promise<BenchDatabase> {
   const admin = new pg.Pool({ connectionString: url('postgres'), max: 4 })
   admin.on('error', () => {})                         // PostgreSQL may be faster than the goodbye of a connection
   t.teardown(() => admin.end())
-  return { url, admin, port, dataDir }
+  const { rows } = await admin.query<{ pid: number }>("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int as pid")
+  return { url, admin, port, postmasterPid: rows[0]!.pid, dataDir }
 }

