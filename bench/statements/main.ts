@@ -14,7 +14,7 @@ import { withTeardown } from '../harness/teardown.js'
 import { arriveAtRate, askAgain, type Latencies } from './load.js'
 import { sessionStatements, type Someone } from './session-statements.js'
 
-const SECONDS = numberArgument(0, 'seconds a slice', 0.4)
+const SECONDS = numberArgument(0, 'seconds a slice', 0.5)
 const SESSIONS = numberArgument(1, 'sessions', 100_000)
 const CONNECTIONS = 32
 const WS_CONNECTIONS = 4

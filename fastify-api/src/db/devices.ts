@@ -72,10 +72,13 @@ export async function rememberDevice (db: Queryable, device: SeenDevice, maximum
 
 /** The devices of a user, the one that was used last first. @param sessionId whose device is the current one */
 export async function listDevices (db: Queryable, userId: string, sessionId: string): Promise<DeviceRow[]> {
-  const { rows } = await db.query<DeviceRow>(
-    `select id, id is not distinct from (select device_id from sessions where id = $2 and user_id = $1) as current,
-            created_at as "createdAt", last_used_at as "lastUsedAt", user_agent as "userAgent", host(ip) as ip
-       from devices where user_id = $1 order by last_used_at desc, id desc`, [userId, sessionId])
+  const { rows } = await db.query<DeviceRow>({
+    name: 'list-devices',
+    text: `select id, id is not distinct from (select device_id from sessions where id = $2 and user_id = $1) as current,
+                  created_at as "createdAt", last_used_at as "lastUsedAt", user_agent as "userAgent", host(ip) as ip
+             from devices where user_id = $1 order by last_used_at desc, id desc`,
+    values: [userId, sessionId]
+  })
   return rows
 }
 

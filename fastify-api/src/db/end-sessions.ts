@@ -91,8 +91,11 @@ export async function endSessionsAfter (db: Queryable, after: string, reason: Re
  * speaks for nobody: with it a thief who was caught could go on signing its owner out everywhere.
  */
 export async function findSessionOwner (db: Queryable, sessionId: string, secretHash: Buffer): Promise<string | undefined> {
-  const { rows } = await db.query<{ userId: string }>(
-    `select user_id as "userId" from sessions where id = $1 and secret_hash = $2 and ${IS_LIVING}`, [sessionId, secretHash])
+  const { rows } = await db.query<{ userId: string }>({
+    name: 'find-session-owner',
+    text: `select user_id as "userId" from sessions where id = $1 and secret_hash = $2 and ${IS_LIVING}`,
+    values: [sessionId, secretHash]
+  })
   return rows[0]?.userId
 }
 

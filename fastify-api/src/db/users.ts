@@ -47,7 +47,7 @@ export async function findCredentials (db: Queryable, identifier: string): Promi
 }
 
 export async function findCredentialsById (db: Queryable, userId: string): Promise<Credentials | undefined> {
-  const { rows } = await db.query<Credentials>(`select ${CREDENTIALS} from users where id = $1`, [userId])
+  const { rows } = await db.query<Credentials>({ name: 'find-credentials-by-id', text: `select ${CREDENTIALS} from users where id = $1`, values: [userId] })
   return rows[0]
 }
 
@@ -57,7 +57,7 @@ export async function findUsername (db: Queryable, userId: string): Promise<stri
 }
 
 export async function findAccount (db: Queryable, userId: string): Promise<Account | undefined> {
-  const { rows } = await db.query<Account>(`select ${ACCOUNT} from users where id = $1`, [userId])
+  const { rows } = await db.query<Account>({ name: 'find-account', text: `select ${ACCOUNT} from users where id = $1`, values: [userId] })
   return rows[0]
 }
 
