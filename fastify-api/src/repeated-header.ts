@@ -7,6 +7,6 @@ import type { IncomingMessage } from 'node:http'
  */
 export function isRepeated ({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, name: string): boolean {
   let count = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === name) count += 1
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.length === name.length && rawHeaders[i]!.toLowerCase() === name) count += 1
   return count > 1
 }

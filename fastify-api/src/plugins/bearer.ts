@@ -1,16 +1,16 @@
 import {
   AuthError, type GenerationConfirmer, type Principal, type RevocationFeed, type RevocationSet, type VerifiedTokens
 } from '@fastify-uws-auth/auth-contract'
-import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { isRepeated } from '../repeated-header.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Refuses a request without a good access token; sets `request.principal`. */
-    authenticate: onRequestAsyncHookHandler
+    authenticate: onRequestHookHandler
     /** As `authenticate`, but leaves `request.principal` undefined instead of refusing. */
-    authenticateIfPossible: onRequestAsyncHookHandler
+    authenticateIfPossible: onRequestHookHandler
   }
   interface FastifyRequest { principal: Principal | undefined }
 }
@@ -26,33 +26,32 @@ export interface BearerOptions {
 const BEARER = /^Bearer +([^ ]+)$/i
 
 export default fp<BearerOptions>(async (app, { tokens, revocations, feed, confirmer }) => {
-  const identify = async (request: FastifyRequest): Promise<Principal | undefined> => {
-    const accessToken = BEARER.exec(readAuthorization(request) ?? '')?.[1]
-    if (accessToken === undefined) return undefined
-    const verification = await tokens.verify(accessToken)
-    // No await from here on: a revocation that was applied meanwhile must be seen.
-    if (verification.kind !== 'verified') {
+  /** Calls `next` in this tick when the access token is known already: most are, and a promise would cost as much as the look-up. */
+  const identify = (request: FastifyRequest, next: (err?: Error) => void): void => {
+    if (isRepeated(request.raw, 'authorization')) return next(new AuthError('invalid_request', { detail: 'Authorization was sent more than once.' }))
+    const accessToken = BEARER.exec(request.headers.authorization ?? '')?.[1]
+    if (accessToken === undefined) return next()
+    const known = tokens.lookUp(accessToken)
+    if (known !== undefined) return next(admit(request, known))
+    tokens.verify(accessToken).then(verification => {
+      if (verification.kind === 'verified') return next(admit(request, verification.principal))
       request.log.debug({ verification: verification.kind === 'refused' ? verification.reason : 'expired' }, 'access token refused')
-      return undefined
-    }
-    const { principal } = verification
-    if (feed.isStale()) throw new AuthError('temporarily_unavailable', { cause: new Error('revocation feed is stale') })
+      next()
+    }, next)
+  }
+
+  /** In the tick in which the token was looked up or verified: a revocation that was applied meanwhile must be seen. */
+  const admit = (request: FastifyRequest, principal: Principal): Error | undefined => {
+    if (feed.isStale()) return new AuthError('temporarily_unavailable', { cause: new Error('revocation feed is stale') })
     if (revocations.has(principal.sessionId)) return undefined
     confirmer.observe(principal.sessionId, principal.refreshGeneration)
-    return principal
+    request.principal = principal
+    return undefined
   }
 
   app.decorateRequest('principal', undefined)
-  app.decorate('authenticate', async request => {
-    request.principal = await identify(request)
-    if (request.principal === undefined) throw new AuthError('invalid_token')
+  app.decorate('authenticate', (request, _reply, done) => {
+    identify(request, err => done(err ?? (request.principal === undefined ? new AuthError('invalid_token') : undefined)))
   })
-  app.decorate('authenticateIfPossible', async request => {
-    request.principal = await identify(request)
-  })
+  app.decorate('authenticateIfPossible', (request, _reply, done) => { identify(request, done) })
 }, { name: 'bearer' })
-
-function readAuthorization ({ raw, headers }: FastifyRequest): string | undefined {
-  if (isRepeated(raw, 'authorization')) throw new AuthError('invalid_request', { detail: 'Authorization was sent more than once.' })
-  return headers.authorization
-}

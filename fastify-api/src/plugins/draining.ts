@@ -22,7 +22,7 @@ declare module 'fastify' {
 export default fp<{ noticeMs: number }>(async (app, { noticeMs }) => {
   const { server } = app
   let draining = false
-  /** What was asked last on each connection, as long as it is not answered. */
+  /** What was asked last on each connection; answered when it is closed or gone. */
   const newest = new Map<Socket, ServerResponse | undefined>()
   server.on('connection', (socket: Socket) => {
     newest.set(socket, undefined)
@@ -31,7 +31,11 @@ export default fp<{ noticeMs: number }>(async (app, { noticeMs }) => {
   // Before the request is handled, which may be over in the same tick.
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     newest.set(socket, response)
-    response.once('close', () => { if (newest.get(socket) === response) newest.set(socket, undefined) })
+  })
+  // Only so that a connection that waits for its next request holds no response.
+  app.addHook('onResponse', ({ raw: { socket } }, { raw }, done) => {
+    if (newest.get(socket) === raw) newest.set(socket, undefined)
+    done()
   })
 
   app.decorate('isDraining', () => draining)
@@ -46,7 +50,7 @@ export default fp<{ noticeMs: number }>(async (app, { noticeMs }) => {
     if (!server.listening) return
     await sleep(noticeMs)
     const cutting = [
-      setTimeout(() => { for (const [socket, response] of newest) if (response === undefined) socket.destroy() }, ARRIVE_WITHIN_MS),
+      setTimeout(() => { for (const [socket, response] of newest) if (response === undefined || response.closed) socket.destroy() }, ARRIVE_WITHIN_MS),
       setTimeout(() => server.closeAllConnections(), FINISH_WITHIN_MS)
     ]
     server.once('close', () => cutting.forEach(timer => clearTimeout(timer)))

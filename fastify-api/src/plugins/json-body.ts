@@ -37,7 +37,7 @@ export default fp(async app => {
   })
 
   app.addHook('preValidation', (request, _reply, done) => {
-    if (request.body === undefined && request.routeOptions.schema?.body !== undefined) request.body = {}
+    if (METHODS_WITH_BODY.has(request.method) && request.body === undefined && request.routeOptions.schema?.body !== undefined) request.body = {}
     done()
   })
 }, { name: 'json-body' })

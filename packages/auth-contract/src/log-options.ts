@@ -17,8 +17,18 @@ export function logOptions (name: string, level: string): LoggerOptions {
     level,
     redact: { paths: SECRET_PATHS, censor },
     serializers: { err: serializeError },
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: createTimestamp(),
     formatters: { level: label => ({ level: label }) }
+  }
+}
+
+// A busy process writes many lines in a millisecond, and formatting an instant takes as long as the rest of a line.
+function createTimestamp (): () => string {
+  let formatted = { now: 0, text: '' }
+  return () => {
+    const now = Date.now()
+    if (formatted.now !== now) formatted = { now, text: `,"time":"${new Date(now).toISOString()}"` }
+    return formatted.text
   }
 }
 
