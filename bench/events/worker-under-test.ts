@@ -13,14 +13,11 @@ export interface WorkerUnderTest {
   postmasterPid: number
 }
 
-/**
- * The built worker, as local mode and containers run it, with a PostgreSQL of its own.
- * @param nodeOptions such as `--cpu-prof`
- */
-export async function startWorker (t: Teardown, amqpUrl: string, nodeOptions: string[] = []): Promise<WorkerUnderTest> {
+/** The built worker, as local mode and containers run it, with a PostgreSQL of its own. */
+export async function startWorker (t: Teardown, amqpUrl: string | undefined): Promise<WorkerUnderTest> {
   const database = await startBenchDatabase(t)
   const child = fork(SCRIPT, {
-    execArgv: ['--max-semi-space-size=2', ...nodeOptions],
+    execArgv: ['--max-semi-space-size=2'],
     env: { PATH: process.env['PATH'], DATABASE_URL: database.url('worker'), AMQP_URL: amqpUrl, MAIL_DIR: temporaryFolder(t), LOG_LEVEL: 'error' },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })

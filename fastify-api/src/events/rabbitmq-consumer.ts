@@ -31,8 +31,9 @@ export async function consumeQueue (context: DeliveryContext, model: ChannelMode
   channel.on('error', () => {})                       // "close" follows
   channel.on('close', end)
 
-  // The channel may have gone while we worked; then the broker delivers again, and the consumer ignores it.
-  const ack = (message: ConsumeMessage) => { if (state.open) channel.ack(message) }
+  // The channel may have gone while we worked; then the broker delivers again, and the consumer ignores it. One answer is
+  // for all that came before as well: batches are handled in the order in which they came, and what was buried is settled.
+  const ackUpTo = (message: ConsumeMessage | undefined) => { if (state.open && message !== undefined) channel.ack(message, true) }
   const bury = (message: ConsumeMessage) => { if (state.open) channel.nack(message, false, false) }
 
   const read = (messages: ConsumeMessage[]): Delivery[] => messages.flatMap(message => {
@@ -52,10 +53,9 @@ export async function consumeQueue (context: DeliveryContext, model: ChannelMode
         return { count: 0, died: undefined }
       })
       if (delivered.count === 0 && state.stopping) return
-      for (const [index, { message }] of rest.slice(0, delivered.count).entries()) {
-        if (index === delivered.count - 1 && delivered.died !== undefined) bury(message)
-        else ack(message)
-      }
+      const handled = delivered.died === undefined ? delivered.count : delivered.count - 1
+      ackUpTo(rest[handled - 1]?.message)
+      if (delivered.died !== undefined) bury(rest[handled]!.message)
       rest = rest.slice(delivered.count)
     }
   }

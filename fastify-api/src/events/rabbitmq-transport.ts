@@ -1,6 +1,6 @@
 import { connect, type ChannelModel, type ConfirmChannel, type RecoveringChannelModel } from 'amqplib'
 import type { Logger } from 'pino'
-import type { AuthEvent } from '@fastify-uws-auth/auth-contract'
+import type { AuthEvent, EventType } from '@fastify-uws-auth/auth-contract'
 import type { Consumer } from '../consumers/consumer.js'
 import type { DeliveryContext } from './deliver.js'
 import type { EventTransport } from './event-transport.js'
@@ -28,7 +28,7 @@ export class RabbitMqTransport implements EventTransport {
   #drop: () => void = () => {}
   #stopConsumers: Array<() => Promise<void>> = []
   #away = false
-  #refusing = false
+  readonly #refused = new Set<EventType>()
   #closed = false
 
   constructor ({ url, context, consumers }: { url: string, context: DeliveryContext, consumers: readonly Consumer[] }) {
@@ -52,17 +52,20 @@ export class RabbitMqTransport implements EventTransport {
     const channel = this.#publishing
     if (channel === undefined) throw new Error('RabbitMQ is away')
     const confirmed = new Array<boolean>(events.length).fill(false)
-    const confirms = events.map((event, index) => new Promise<void>(resolve => {
-      const options = { persistent: true, contentType: 'application/cloudevents+json', messageId: event.id, type: event.type, timestamp: Math.floor(Date.parse(event.time) / 1000) }
-      channel.publish(EVENTS_EXCHANGE, event.type, Buffer.from(JSON.stringify(event)), options, err => {
-        confirmed[index] = err === null || err === undefined
-        resolve()
-      })
-    }))
-    const complete = await within(ANSWER_WITHIN_MS, Promise.all(confirms)).then(() => true, () => false)
+    const answered = new Promise<void>(resolve => {
+      let waiting = events.length
+      for (const [index, event] of events.entries()) {
+        const options = { persistent: true, contentType: 'application/cloudevents+json', messageId: event.id, type: event.type, timestamp: Math.floor(Date.parse(event.time) / 1000) }
+        channel.publish(EVENTS_EXCHANGE, event.type, Buffer.from(JSON.stringify(event)), options, err => {
+          confirmed[index] = err === null || err === undefined
+          if (--waiting === 0) resolve()
+        })
+      }
+    })
+    const complete = await within(ANSWER_WITHIN_MS, answered).then(() => true, () => false)
     if (!complete) this.#drop()
+    else this.#noteRefusals(events, confirmed)
     const refused = confirmed.indexOf(false)
-    if (complete) this.#noteRefusal(refused !== -1)
     if (refused === 0) throw new Error('RabbitMQ has not taken the events')
     return refused === -1 ? events.length : refused
   }
@@ -95,11 +98,15 @@ export class RabbitMqTransport implements EventTransport {
     this.#publishing = channel
   }
 
-  // Once until it takes them again. A queue of anybody that is bound to the exchange may be the one that refuses.
-  #noteRefusal (refuses: boolean): void {
-    if (refuses && !this.#refusing) this.#log.warn('RabbitMQ refuses events, some queue is full; they wait in the outbox until it takes them')
-    if (!refuses && this.#refusing) this.#log.info('RabbitMQ takes events again')
-    this.#refusing = refuses
+  // Once until it takes them again. A queue of anybody that is bound to the exchange may be the one that refuses; those of
+  // another type say nothing about it.
+  #noteRefusals (events: readonly AuthEvent[], confirmed: readonly boolean[]): void {
+    const wasRefusing = this.#refused.size > 0
+    for (const [index, { type }] of events.entries()) if (confirmed[index]) this.#refused.delete(type)
+    for (const [index, { type }] of events.entries()) if (!confirmed[index]) this.#refused.add(type)
+    const isRefusing = this.#refused.size > 0
+    if (isRefusing && !wasRefusing) this.#log.warn('RabbitMQ refuses events, some queue is full; they wait in the outbox until it takes them')
+    if (!isRefusing && wasRefusing) this.#log.info('RabbitMQ takes events again')
   }
 
   #onBack (): void {

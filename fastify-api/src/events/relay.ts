@@ -8,10 +8,13 @@ import { toEnvelope } from './envelope.js'
 import type { EventTransport } from './event-transport.js'
 
 const BATCH = 200
-/** Of sixteen. A broker's confirm takes its time, so one lane after another would be slow; two workers share them. */
-const LANES_AT_ONCE = 8
+/** Batches that are handed on side by side, each of other lanes: while one waits for the broker's confirms, another is read. */
+const BATCHES_AT_ONCE = 4
+/** Of sixteen, for one batch. */
+const LANES_AT_ONCE = 4
 /** Longer than handing on a batch takes. What a worker that died had claimed waits for it. */
 const LEASE_MS = 10_000
+/** On average, and not evenly: those who look should not look together. */
 const POLL_MS = 50
 /** When nothing has happened for a while. */
 const IDLE_POLL_MS = 250
@@ -37,7 +40,7 @@ export function startRelay (context: DeliveryContext, transport: EventTransport)
         const moved = await relayOnce(context, transport)
         failures = 0
         if (moved > 0) lastMoved = performance.now()
-        else await pause(performance.now() - lastMoved > IDLE_AFTER_MS ? IDLE_POLL_MS : POLL_MS)
+        else await pause((performance.now() - lastMoved > IDLE_AFTER_MS ? IDLE_POLL_MS : POLL_MS) * (0.5 + Math.random()))
       } catch (err) {
         // Who is away says so itself, once; this is for whoever wants to know each time.
         log.debug({ err }, 'events could not be handed on, it will be tried again')
@@ -52,7 +55,7 @@ export function startRelay (context: DeliveryContext, transport: EventTransport)
       await pause(LOOK_EVERY_MS)
     }
   }
-  const running = Promise.all([relay(), look()])
+  const running = Promise.all([...Array.from({ length: BATCHES_AT_ONCE }, relay), look()])
   return {
     async close () {
       stop.abort()
