@@ -19,7 +19,6 @@ import draining from './plugins/draining.js'
 import errorHandler from './plugins/error-handler.js'
 import jsonBody, { BODY_LIMIT } from './plugins/json-body.js'
 import notFound from './plugins/not-found.js'
-import openapi from './plugins/openapi.js'
 import rateLimit, { RATE_LIMIT_HEADERS } from './plugins/rate-limit.js'
 import requestLog from './plugins/request-log.js'
 import requestMetrics from './plugins/request-metrics.js'
@@ -105,7 +104,7 @@ export async function buildApp (resources: AppResources): Promise<FastifyInstanc
   // What routes ask for.
   await app.register(allowedOrigin, { allowedOrigins: config.ALLOWED_ORIGINS })
   await app.register(bearer, { tokens: resources.verifiedTokens, revocations, feed, confirmer: resources.confirmer })
-  if (!config.production) await app.register(openapi, { publicUrl: config.PUBLIC_URL })
+  if (!config.production) await app.register(import('./plugins/openapi.js'), { publicUrl: config.PUBLIC_URL })   // its libraries are loaded nowhere else
 
   const cookie = createRefreshCookie(config.PUBLIC_URL)
   const idleLifetimeMs = config.REFRESH_TOKEN_EXPIRY.milliseconds
