@@ -82,7 +82,7 @@ t.test('equal refreshes at the same time', async t => {
     t.same(answers.map(answer => answer.json().session.id), sessions.flatMap(({ sessionId }) => [sessionId, sessionId]))
     const { refreshToken } = sessions[0]
     const [again] = await burst([refreshToken])
-    t.same(cost, { queries: 1, signatures: 1 })
+    t.same(cost, { queries: 2, signatures: 1 }, 'it is no rotation, and then decided')
     t.equal(refreshCookieOf(again!), refreshCookieOf(answers[0]!), 'a replay, asked for anew')
     t.not(again!.json().accessToken, answers[0]!.json().accessToken)
   })
@@ -99,7 +99,7 @@ t.test('equal refreshes at the same time', async t => {
     const { accessToken } = (await refresh(app, refreshToken)).json()
     await pool.query("update sessions set confirmed_generation = 1, rotated_at = rotated_at - interval '11 seconds' where id = $1", [sessionId])
     const answers = await burst(Array.from({ length: BURST }, () => refreshToken))
-    t.same(cost, { queries: 1, signatures: 0 })
+    t.same(cost, { queries: 2, signatures: 0 })
     t.ok(answers.every(answer => answer.json().code === 'invalid_grant' && !('set-cookie' in answer.headers)))
     t.equal(api.logged.filter(line => line.includes('session.theft') && line.includes(sessionId)).length, 1)
     t.equal(api.logged.filter(line => line.includes('refresh.refused') && line.includes(sessionId)).length, BURST)
@@ -133,13 +133,13 @@ t.test('equal refreshes at the same time', async t => {
   })
 })
 
-t.test('two processes ask once each, and their answers hold one refresh token', async t => {
+t.test('two processes decide once each, and their answers hold one refresh token', async t => {
   const shared = { database: await createDatabase(t), files: await createKeyFiles(t) }
   const [one, two] = [await startCounting(t, {}, shared), await startCounting(t, { SEED_DEMO_USER: 'false' }, shared)]
   const { refreshToken, sessionId } = await login(one.app)
   const tokens = Array.from({ length: BURST }, () => refreshToken)
   const answers = (await Promise.all([one.burst(tokens), two.burst(tokens)])).flat()
-  t.same([one.cost, two.cost], [{ queries: 1, signatures: 1 }, { queries: 1, signatures: 1 }])
+  t.same([one.cost, two.cost].sort((a, b) => a.queries - b.queries), [{ queries: 1, signatures: 1 }, { queries: 2, signatures: 1 }], 'a rotation and a replay')
   t.equal(new Set(answers.map(refreshCookieOf)).size, 1)
   t.match((await shared.database.pool.query('select generation, replays from sessions where id = $1', [sessionId])).rows[0], { generation: 1, replays: 1 })
 })
@@ -148,6 +148,6 @@ t.test('with the replay window switched off every request is decided by itself',
   const { app, cost, burst } = await startCounting(t, { REFRESH_REPLAY_WINDOW: '0' })
   const { refreshToken } = await login(app)
   const answers = await burst(Array.from({ length: 8 }, () => refreshToken))
-  t.same(cost, { queries: 8, signatures: 8 })
+  t.same(cost, { queries: 1 + 2 * 7, signatures: 8 })
   t.equal(new Set(answers.map(refreshCookieOf)).size, 8)
 })

@@ -19,7 +19,11 @@ export interface RefreshToken {
   generation: number
   /** 32 random bytes, made at sign-in, the same for the whole family. */
   secret: Buffer
+  /** What it was authenticated with when it was read, so that its successor need not derive that again. */
+  macKey?: MacKey
 }
+
+interface MacKey { pepperVersion: number, key: Buffer }
 
 export function newFamilySecret (): Buffer {
   return randomBytes(32)
@@ -31,14 +35,15 @@ export function hashFamilySecret (secret: Buffer): Buffer {
 }
 
 /** The text of a refresh token, under the newest pepper. */
-export function encodeRefreshToken (peppers: Peppers, { sessionId, generation, secret }: RefreshToken): string {
+export function encodeRefreshToken (peppers: Peppers, { sessionId, generation, secret, macKey }: RefreshToken): string {
   const bytes = Buffer.alloc(TOTAL_BYTES)
   bytes.writeUInt8(FORMAT, 0)
   bytes.writeUInt8(peppers.newestVersion, 1)
   bytes.write(sessionId.replaceAll('-', ''), 2, 'hex')
   bytes.writeUInt32BE(generation, 18)
   secret.copy(bytes, 22)
-  authenticate(peppers, bytes)!.copy(bytes, SIGNED_BYTES)
+  const { key } = macKey?.pepperVersion === peppers.newestVersion ? macKey : deriveMacKey(peppers, bytes)!
+  authenticate(key, bytes).copy(bytes, SIGNED_BYTES)
   return bytes.toString('base64url')
 }
 
@@ -51,13 +56,14 @@ export function decodeRefreshToken (peppers: Peppers, text: string): RefreshToke
   const bytes = Buffer.from(text, 'base64url')
   // The last character has bits to spare: only the one canonical spelling is a token.
   if (bytes[0] !== FORMAT || bytes.toString('base64url') !== text) return undefined
-  const mac = authenticate(peppers, bytes)
-  if (mac === undefined || !timingSafeEqual(mac, bytes.subarray(SIGNED_BYTES))) return undefined
+  const macKey = deriveMacKey(peppers, bytes)
+  if (macKey === undefined || !timingSafeEqual(authenticate(macKey.key, bytes), bytes.subarray(SIGNED_BYTES))) return undefined
   if (bytes.readUInt32BE(18) > MAXIMUM_GENERATION) return undefined
   return {
     sessionId: formatUuid(bytes.toString('hex', 2, 18)),
     generation: bytes.readUInt32BE(18),
-    secret: bytes.subarray(22, SIGNED_BYTES)
+    secret: bytes.subarray(22, SIGNED_BYTES),
+    macKey
   }
 }
 
@@ -70,11 +76,15 @@ export async function readRefreshToken (peppers: PepperFile, text: string): Prom
   return decodeRefreshToken(peppers, text)
 }
 
-function authenticate (peppers: Peppers, bytes: Buffer): Buffer | undefined {
-  const pepper = peppers.byVersion.get(bytes.readUInt8(1))
+function deriveMacKey (peppers: Peppers, bytes: Buffer): MacKey | undefined {
+  const pepperVersion = bytes.readUInt8(1)
+  const pepper = peppers.byVersion.get(pepperVersion)
   if (pepper === undefined) return undefined
-  const key = hkdfSync('sha256', pepper, bytes.subarray(2, 18), 'refresh-token mac v1', 32)
-  return createHmac('sha256', Buffer.from(key)).update(bytes.subarray(0, SIGNED_BYTES)).digest()
+  return { pepperVersion, key: Buffer.from(hkdfSync('sha256', pepper, bytes.subarray(2, 18), 'refresh-token mac v1', 32)) }
+}
+
+function authenticate (key: Buffer, bytes: Buffer): Buffer {
+  return createHmac('sha256', key).update(bytes.subarray(0, SIGNED_BYTES)).digest()
 }
 
 function formatUuid (hex: string): string {

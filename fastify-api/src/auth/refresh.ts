@@ -33,7 +33,7 @@ const MAXIMUM_REPLAYS = 100
 export async function refreshSession ({ pool, peppers, ...limits }: RefreshContext, refreshToken: string, origin: RequestOrigin): Promise<RefreshOutcome> {
   const presented = await readRefreshToken(peppers, refreshToken)
   if (presented === undefined) return { kind: 'unknown' }
-  const { sessionId, generation, secret } = presented
+  const { sessionId, generation, secret, macKey } = presented
   const session = await rotateSession(pool, { sessionId, generation, secretHash: hashFamilySecret(secret) }, limits, origin)
   if (session === undefined) return { kind: 'unknown' }
   switch (session.outcome) {
@@ -47,7 +47,7 @@ export async function refreshSession ({ pool, peppers, ...limits }: RefreshConte
         kind: session.outcome,
         sessionId,
         session,
-        refreshToken: encodeRefreshToken(peppers, { sessionId, generation: session.generation, secret })
+        refreshToken: encodeRefreshToken(peppers, { sessionId, generation: session.generation, secret, macKey })
       }
     default:
       return { kind: session.outcome, sessionId, session }
