@@ -176,7 +176,7 @@ export class Connection implements Deadline {
     if (now >= authorityEndsAt(principal)) return this.#sendError('token_expired', 'The access token has expired: send reauth with a new one', message.id)
     switch (message.type) {
       case 'echo': {
-        const echo = serializeFrame({ type: 'echo', payload: message.payload }, message.id)
+        const echo = message.plain ? text : serializeFrame({ type: 'echo', payload: message.payload }, message.id)
         return this.#sendText(echo, echo.length > COMPRESSED_FROM)
       }
       case 'bye': return this.#close(CLOSE.normal, 'bye')

@@ -34,6 +34,14 @@ t.test('messages are answered with their id', async t => {
   ])
 })
 
+t.test('an echo comes back as it was sent, but nothing beside it does', async t => {
+  const it = new ConnectionUnderTest()
+  it.texts.length = 0
+  const plain = ['{ "payload": {"n": 12345678901234567890}, "type": "echo", "id": "1" }', '{"type":"echo","payload":{"\\u0041":1e999}}']
+  for (const text of [...plain, '{"type":"echo","payload":{},"access":"secret"}']) it.sayText(text)
+  t.strictSame(it.texts, [...plain, '{"type":"echo","payload":{}}'])
+})
+
 t.test('only long echoes are compressed', async t => {
   const it = new ConnectionUnderTest()
   it.say({ type: 'echo', payload: { text: 'x'.repeat(900) } })

@@ -14,7 +14,8 @@ const LONGEST_FOR_ID = 1024
 export type ClientMessage =
   | { type: 'ping', id?: string }
   | { type: 'auth' | 'reauth', id?: string, access: string }
-  | { type: 'echo', id?: string, payload: unknown }
+  /** `plain` without other members: then the text itself is what answers it, and no number in it loses a digit. */
+  | { type: 'echo', id?: string, payload: unknown, plain: boolean }
   | { type: 'bye', id?: string }
 
 /** `not_json` and `malformed` differ: the first closes the socket, the second is answered. */
@@ -81,13 +82,17 @@ function readMessage (value: object): ClientMessage | string {
       return { type }
     case 'echo':
       if (!isObject(payload) || Array.isArray(payload)) return 'echo needs a payload object'
-      return isDeeperThan(MAXIMUM_DEPTH, payload) ? `a payload has at most ${MAXIMUM_DEPTH} levels` : { type, payload }
+      return isDeeperThan(MAXIMUM_DEPTH, payload) ? `a payload has at most ${MAXIMUM_DEPTH} levels` : { type, payload, plain: hasOnlyEchoMembers(value) }
     case 'auth':
     case 'reauth':
       return typeof access === 'string' ? { type, access } : `${type} needs an access string`
     default:
       return 'unknown message type; there are auth, reauth, ping, echo and bye'
   }
+}
+
+function hasOnlyEchoMembers (value: object): boolean {
+  return Object.keys(value).length === ('id' in value ? 3 : 2)
 }
 
 function isObject (value: unknown): value is object {

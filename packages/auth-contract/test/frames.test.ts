@@ -13,7 +13,9 @@ t.test('the messages there are', t => {
   t.strictSame(parse({ type: 'ping' }), { kind: 'message', message: { type: 'ping' } })
   t.strictSame(parse({ type: 'bye', id: '1' }), { kind: 'message', message: { type: 'bye', id: '1' } })
   t.strictSame(parse({ type: 'reauth', id: '2', access: 'a.b.c' }), { kind: 'message', message: { type: 'reauth', id: '2', access: 'a.b.c' } })
-  t.strictSame(parse({ type: 'echo', id: '3', payload: { deep: [1, null] } }), { kind: 'message', message: { type: 'echo', id: '3', payload: { deep: [1, null] } } })
+  t.strictSame(parse({ type: 'echo', id: '3', payload: { deep: [1, null] } }), { kind: 'message', message: { type: 'echo', id: '3', payload: { deep: [1, null] }, plain: true } })
+  t.match(parse({ type: 'echo', payload: {} }), { message: { plain: true } })
+  t.match(parse({ type: 'echo', payload: {}, id: '3', access: '' }), { message: { plain: false } })
   t.end()
 })
 
