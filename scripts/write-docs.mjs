@@ -1,11 +1,12 @@
 // Writes the pages of docs/ that say what the code says. With --check it compares instead.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { capacityPage } from './document-capacity.mjs'
 import { errorsPage } from './document-errors.mjs'
 import { metricsPage } from './document-metrics.mjs'
 import { settingsPage } from './document-settings.mjs'
 
-const PAGES = { 'docs/configuration.md': settingsPage, 'docs/errors.md': errorsPage, 'docs/metrics.md': metricsPage }
+const PAGES = { 'docs/capacity.md': capacityPage, 'docs/configuration.md': settingsPage, 'docs/errors.md': errorsPage, 'docs/metrics.md': metricsPage }
 
 for (const [name, page] of Object.entries(PAGES)) {
   const file = fileURLToPath(new URL(`../${name}`, import.meta.url))

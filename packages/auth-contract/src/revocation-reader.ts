@@ -18,7 +18,8 @@ const READ_NEWER_ROWS = `
       select * from revocations
        where revoked_at > case when $1::timestamptz is null then t.read_at - interval '65 minutes'
                                else $1::timestamptz - interval '30 seconds' end
-         and ($2::timestamptz is null or (revoked_at, sid) > ($2, $3::uuid))
+         -- The second condition finds the page in the index, the third where it begins among those of one instant.
+         and revoked_at >= coalesce($2::timestamptz, '-infinity') and ($2::timestamptz is null or (revoked_at, sid) > ($2, $3::uuid))
        order by revoked_at, sid limit ${PAGE}) r on true
    order by r.revoked_at, r.sid`
 
