@@ -35,7 +35,7 @@ const options = {
   disabledPaths: ['/token'],
   plugins: [
     jwt({ jwks: { keyPairConfig: { alg: 'RS256' } }, jwt: { issuer: URL } }),
-    oauthProvider({ loginPage: '/sign-in', consentPage: '/consent', scopes: SCOPES, resources: [RESOURCE], accessTokenExpiresIn: 900 })
+    oauthProvider({ loginPage: '/sign-in', consentPage: '/consent', scopes: SCOPES, resources: [RESOURCE], cachedTrustedClients: new Set([CLIENT_ID]), cachedResources: new Set([RESOURCE]), accessTokenExpiresIn: 900 })
   ]
 }
 await (await getMigrations(options)).runMigrations()

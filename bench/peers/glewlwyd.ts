@@ -67,7 +67,9 @@ export async function startGlewlwyd (t: Teardown, { database, keysDir, users, pa
   await call('/api/client/', { ...CLIENT, name: 'bench', confidential: true, token_endpoint_auth_method: ['client_secret_post'], enabled: true, authorization_type: ['password', 'refresh_token'], scope: [SCOPE] })
   for (let n = 0; n < users; n++) await call('/api/user/', { username: `user${n}`, password, scope: [SCOPE], enabled: true })
   // Its own cost is 6.
-  await database.pool.query('update g_user_password set guw_password = crypt($1, gen_salt(\'bf\', $2))', [password, bcryptCost])
+  await database.pool.query(
+    "update g_user_password set guw_password = crypt($1, gen_salt('bf', $2)) where gu_id in (select gu_id from g_user where gu_username <> $3)",
+    [password, bcryptCost, ADMIN.username])
 
   const token = `${url}/api/oidc/token`
   const issued: string[] = []

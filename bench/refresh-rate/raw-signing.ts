@@ -9,7 +9,7 @@ const signInPool = promisify(sign) as (algorithm: string, data: Buffer, key: Ret
 
 const key = createPrivateKey(readFileSync(process.argv[2]!, 'utf8'))
 
-process.on('message', async (milliseconds: number) => {
+process.on('message', async ({ milliseconds }: { milliseconds: number }) => {
   let signatures = 0
   const end = performance.now() + milliseconds
   const start = performance.now()
