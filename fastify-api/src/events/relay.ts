@@ -14,10 +14,11 @@ const BATCHES_AT_ONCE = 4
 const LANES_AT_ONCE = 4
 /** Longer than handing on a batch takes. What a worker that died had claimed waits for it. */
 const LEASE_MS = 10_000
-/** On average, and not evenly: those who look should not look together. */
+/** At most, and not evenly: those who look should not look together. */
 const POLL_MS = 50
-/** When nothing has happened for a while. */
+/** When nothing has happened for a while: one looks so often, the others seldom. */
 const IDLE_POLL_MS = 250
+const IDLE_OTHERS_POLL_MS = 2000
 const IDLE_AFTER_MS = 10_000
 const LONGEST_PAUSE_MS = 2000
 const LOOK_EVERY_MS = 5000
@@ -31,21 +32,22 @@ export function startRelay (context: DeliveryContext, transport: EventTransport)
   const stop = new AbortController()
   const { signal } = stop
   const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => {})
+  const upTo = (ms: number) => ms * (0.5 + Math.random() / 2)
+  let lastMoved = performance.now()
 
-  const relay = async (): Promise<void> => {
-    let lastMoved = performance.now()
+  const relay = async (idlePollMs: number): Promise<void> => {
     let failures = 0
     while (!signal.aborted) {
       try {
         const moved = await relayOnce(context, transport)
         failures = 0
         if (moved > 0) lastMoved = performance.now()
-        else await pause((performance.now() - lastMoved > IDLE_AFTER_MS ? IDLE_POLL_MS : POLL_MS) * (0.5 + Math.random()))
+        else await pause(upTo(performance.now() - lastMoved > IDLE_AFTER_MS ? idlePollMs : POLL_MS))
       } catch (err) {
         // Who is away says so itself, once; this is for whoever wants to know each time.
         log.debug({ err }, 'events could not be handed on, it will be tried again')
         failures += 1
-        await pause(Math.min(LONGEST_PAUSE_MS, POLL_MS * 2 ** failures) * (0.5 + Math.random() / 2))
+        await pause(upTo(Math.min(LONGEST_PAUSE_MS, POLL_MS * 2 ** failures)))
       }
     }
   }
@@ -55,7 +57,7 @@ export function startRelay (context: DeliveryContext, transport: EventTransport)
       await pause(LOOK_EVERY_MS)
     }
   }
-  const running = Promise.all([...Array.from({ length: BATCHES_AT_ONCE }, relay), look()])
+  const running = Promise.all([relay(IDLE_POLL_MS), ...Array.from({ length: BATCHES_AT_ONCE - 1 }, () => relay(IDLE_OTHERS_POLL_MS)), look()])
   return {
     async close () {
       stop.abort()
