@@ -192,7 +192,7 @@ t.test('devices', async t => {
     const { signIn } = await newUser()
     const [old, young] = [await signIn(), await signIn()]
     const [oldId, youngId] = [await currentOf(old), await currentOf(young)]
-    await pool.query("update devices set last_used_at = now() - interval '401 days' where id = $1", [oldId])
+    await pool.query("update devices set last_used_at = now() - interval '432 days' where id = $1", [oldId])
     await pool.query("update devices set last_used_at = now() - interval '399 days' where id = $1", [youngId])
     await pool.query('insert into guess_ceilings (user_id, device_id, failures) select $1, unnest($2::uuid[]), 1', [old.userId, [oldId, youngId]])
     t.match(await cleanUpOnce(pool, pino({ enabled: false }), 400 * 86_400_000), { devices: 1 })

@@ -79,7 +79,7 @@ t.test('each role can do its work and nothing else', async t => {
     await database.pool.query("update sessions set expires_at = now() - interval '1 second'")
     await database.pool.query("update revocations set revoked_at = now() - interval '25 hours'")
     await database.pool.query("update ws_tickets set ticket_expires_at = now() - interval '1 second'")
-    await database.pool.query("update devices set last_used_at = now() - interval '401 days'")
+    await database.pool.query("update devices set last_used_at = now() - interval '432 days'")
     await database.pool.query('insert into guess_ceilings (user_id, device_id, failures) select user_id, id, 1 from devices')
     await database.pool.query("select touch_presence(uuid_v7(), array[uuid_v7(), uuid_v7()], '{}')")
     await database.pool.query("update socket_processes set seen_at = now() - interval '61 seconds'")

@@ -92,10 +92,14 @@ export async function deleteDevicesOfUser (db: Queryable, userId: string): Promi
   await db.query('delete from devices where user_id = $1', [userId])
 }
 
-/** Deletes devices whose cookie no browser has any more, a batch at a time. @returns how many rows went */
+/**
+ * Deletes devices whose cookie no browser has any more, a batch at a time, when the month of their last use is over for so long.
+ * @returns how many rows went
+ */
 export async function deleteUnusedDevices (db: Queryable, unusedSeconds: number, batch: number): Promise<number> {
   const { rowCount } = await db.query(
     `delete from devices where id in
-       (select id from devices where last_used_at < now() - $1::float8 * interval '1 second' order by last_used_at limit $2)`, [unusedSeconds, batch])
+       (select id from devices where last_used_month < date_trunc('month', (now() - $1::float8 * interval '1 second') at time zone 'UTC')
+         order by last_used_month limit $2)`, [unusedSeconds, batch])
   return rowCount ?? 0
 }

@@ -47,7 +47,8 @@ export async function planMails (db: Queryable, mails: readonly NewMail[], perHo
            as a ("eventId" uuid, template text, "userId" uuid, "requestId" text, "occurredAt" timestamptz, details jsonb)
      ), fresh as (
        select a.*, u.email, u.username, row_number() over (partition by a."userId", a.template order by a."occurredAt", a."eventId") as place
-         from asked a join users u on u.id = a."userId"
+         -- The array tells how many users there are; of a record set PostgreSQL expects a hundred rows, and reads all users.
+         from asked a join users u on u.id = a."userId" and u.id = any ($3::uuid[])
         where u.email is not null
           and not exists (select from mails m where m.event_id = a."eventId" and m.template = a.template)
           -- Whoever has just got an account signs in for the first time, and knows it: the new device is the only one.
@@ -63,7 +64,7 @@ export async function planMails (db: Queryable, mails: readonly NewMail[], perHo
             case when too_many then 'suppressed' else 'waiting' end, case when too_many then now() end
        from judged
      on conflict do nothing
-     returning template, state`, [JSON.stringify(mails), perHour])
+     returning template, state`, [JSON.stringify(mails), perHour, users])
   return rows
 }
 
