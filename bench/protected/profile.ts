@@ -7,7 +7,7 @@ import { temporaryFolder } from '../harness/temporary-folder.js'
 import { withTeardown } from '../harness/teardown.js'
 import { profilingOptions, readHotSpots } from '../sockets/cpu-profile.js'
 import { startLoad } from './load.js'
-import { startOurs, startWithoutAuthentication } from './servers.js'
+import { startOurs, startSameApplication } from './servers.js'
 import { signIn } from './sign-in.js'
 
 const BITS = 2048
@@ -20,7 +20,7 @@ await withTeardown(async t => {
   const folder = path.join(temporaryFolder(t), 'profile')
   mkdirSync(folder)
   const { api, ...ours } = await startOurs(t, BITS, withoutAuthentication ? [] : profilingOptions(folder))
-  const server = withoutAuthentication ? await startWithoutAuthentication(t, BITS, profilingOptions(folder)) : { ...ours, stop: api.stop }
+  const server = withoutAuthentication ? await startSameApplication(t, { bits: BITS, keysDir: api.keysDir, nodeOptions: profilingOptions(folder) }) : { ...ours, stop: api.stop }
   const load = await startLoad(t, await signIn(api.url))
   progress('asking')
   const { perSecond, cpu } = await load(server, milliseconds)

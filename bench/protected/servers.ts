@@ -7,7 +7,7 @@ import { startApi, type ApiUnderTest } from '../harness/api-under-test.js'
 import type { Teardown } from '../harness/teardown.js'
 import { PEERS } from '../peers/install.js'
 
-const WITHOUT_AUTHENTICATION = fileURLToPath(new URL('without-authentication.mjs', import.meta.url))
+const SAME_APPLICATION = fileURLToPath(new URL('same-application.mjs', import.meta.url))
 // As the API is started, and for all that are compared.
 const NODE_OPTIONS = ['--max-semi-space-size=2', '--heap-growing-percent=50']
 // Each writes one line for each request, to nowhere.
@@ -21,10 +21,19 @@ export async function startOurs (t: Teardown, bits: 2048 | 4096, nodeOptions: st
   return { port: api.port, path: '/api/protected', pid: api.pid, api }
 }
 
-/** The same application with one route more, which answers the same to anybody. */
-export async function startWithoutAuthentication (t: Teardown, bits: 2048 | 4096, nodeOptions: string[] = []): Promise<ServerUnderTest & Pick<ApiUnderTest, 'stop'>> {
-  const { port, pid, stop } = await startApi(t, { bits, nodeOptions, program: WITHOUT_AUTHENTICATION, ...API_OPTIONS })
-  return { port, path: '/api/without-authentication', pid, stop }
+/**
+ * The same application with one route more, which answers the same.
+ * @param settings `VERIFIED_TOKENS` lets `@fastify/jwt` decide who is answered, otherwise anybody is
+ */
+export async function startSameApplication (t: Teardown, { bits, keysDir, settings = {}, nodeOptions = [] }: { bits: 2048 | 4096, keysDir: string, settings?: NodeJS.ProcessEnv, nodeOptions?: string[] }): Promise<ServerUnderTest & Pick<ApiUnderTest, 'stop'>> {
+  const { port, pid, stop } = await startApi(t, {
+    ...API_OPTIONS,
+    bits,
+    nodeOptions,
+    program: SAME_APPLICATION,
+    settings: { ...API_OPTIONS.settings, ...settings, PRIVATE_KEY_PATH: path.join(keysDir, 'private.pem'), PUBLIC_KEY_PATH: path.join(keysDir, 'public.pem') }
+  })
+  return { port, path: '/api/beside', pid, stop }
 }
 
 /** One of `bench/peers`, which gets the API's public key. @throws {Error} when it does not start */
