@@ -59,7 +59,7 @@ ENV PORT=3001
 USER 65532:65532
 EXPOSE 3001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "scripts/check-health.mjs", "PORT", "/ready"]
-CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=50", "uws-server/dist/server.js"]
+CMD ["node", "--max-semi-space-size=2", "uws-server/dist/server.js"]
 
 # nginx with the configuration that configure.sh writes at the start. /run/nginx has to be writable.
 FROM ${NGINX_IMAGE} AS nginx

@@ -17,7 +17,7 @@ export interface WorkerUnderTest {
 export async function startWorker (t: Teardown, amqpUrl: string | undefined): Promise<WorkerUnderTest> {
   const database = await startBenchDatabase(t)
   const child = fork(SCRIPT, {
-    execArgv: ['--max-semi-space-size=2', '--heap-growing-percent=50'],
+    execArgv: ['--max-semi-space-size=2'],
     env: { PATH: process.env['PATH'], DATABASE_URL: database.url('worker'), AMQP_URL: amqpUrl, MAIL_DIR: temporaryFolder(t), LOG_LEVEL: 'error' },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })

@@ -10,7 +10,7 @@ import { ACCESS_TOKEN_MAX_AGE, type KeyFiles } from './tokens.js'
 const OURS = fileURLToPath(new URL('../../uws-server/dist/server.js', import.meta.url))
 const NO_LIMIT = '1000000'
 // As local mode runs our parts; here it goes for all that are compared.
-const NODE_OPTIONS = ['--max-semi-space-size=2', '--heap-growing-percent=50']
+const NODE_OPTIONS = ['--max-semi-space-size=2']
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
 
 /** The servers that others would write, beside ours. */

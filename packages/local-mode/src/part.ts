@@ -2,15 +2,16 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { awaitReady, stopChild, type Running } from '@fastify-uws-auth/auth-contract'
 
-// Without these the young generation grows to 48 MB under load, which these programs have no use for, and garbage is left
-// until the heap has up to four times the size of what is in use, where it then stays.
-const NODE_FLAGS = ['--max-semi-space-size=2', '--heap-growing-percent=50']
+// Without this the young generation grows to 48 MB under load, which these programs have no use for.
+const NODE_FLAGS = ['--max-semi-space-size=2']
 // One heap of glibc for each thread of the pool would hold megabytes that nobody uses.
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
 
 export interface PartOptions {
   /** Absolute path of the program; node runs it. */
   script: string
+  /** Options of node beside those of every part. */
+  nodeFlags: readonly string[]
   env: NodeJS.ProcessEnv
   cwd: string
   /** After this many milliseconds of stopping it is killed. */
@@ -24,9 +25,9 @@ export interface PartOptions {
  * @param giveUp stops a part that is not ready yet
  * @throws {Error} with how the part ended, when that comes first
  */
-export async function startPart ({ script, env, cwd, stopWithinMs, onLine }: PartOptions, giveUp: AbortSignal): Promise<Running> {
+export async function startPart ({ script, nodeFlags, env, cwd, stopWithinMs, onLine }: PartOptions, giveUp: AbortSignal): Promise<Running> {
   giveUp.throwIfAborted()
-  const child = spawn(process.execPath, [...NODE_FLAGS, script], { env: { ...ALLOCATOR, ...env }, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...nodeFlags, script], { env: { ...ALLOCATOR, ...env }, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   const linesRead = (['stdout', 'stderr'] as const).map(name => new Promise(resolve => {
     createInterface({ input: child[name]! }).on('line', line => onLine(line, name)).once('close', resolve)
   }))
