@@ -1,5 +1,6 @@
 // Sign-ins by password, alone on the machine, beside hashing and nothing else, and beside other servers on the same
 // PostgreSQL. `npm run bench:login -- 7 4000` for 7 rounds with slices of 4,000 ms.
+import path from 'node:path'
 import { PASSWORD, startApi, type ApiUnderTest } from '../harness/api-under-test.js'
 import { numberArgument, progress } from '../harness/command-line.js'
 import { createEmptyDatabase } from '../harness/empty-database.js'
@@ -11,6 +12,7 @@ import { GLEWLWYD_MISSING, glewlwydVersion, startGlewlwyd } from '../peers/glewl
 import { PEERS } from '../peers/install.js'
 import type { Peer } from '../peers/peer.js'
 import { startBetterAuth } from '../peers/start-peer.js'
+import { startRawSigning } from '../refresh-rate/load.js'
 import { startRawHashing, startSignInLoad, type Load } from './load.js'
 import { reportOn, type Sample } from './report.js'
 
@@ -24,6 +26,7 @@ await withTeardown(async t => {
   if (GLEWLWYD_MISSING !== undefined) progress(`glewlwyd is left out; to compare with it: ${GLEWLWYD_MISSING}`)
   const api = await startApi(t, { bits: KEY_BITS, bcryptCost: BCRYPT_COST })
   const samples = await alternate('sign-ins', ROUNDS, {
+    'raw signing': rawSigning(t, api),
     'raw bcrypt': rawHashing(t, 'bcrypt'),
     'ours, bcrypt': signIns(t, api, ours(api)),
     ...await ofPeers(t, api),
@@ -48,6 +51,14 @@ await withTeardown(async t => {
 function rawHashing (t: Teardown, algorithm: 'bcrypt' | 'argon2id'): Slice<Sample> {
   const { pid, run } = startRawHashing(t, algorithm, BCRYPT_COST)
   return withCpu(() => ({ server: cpuMicroseconds([pid]), hashing: 0, postgres: 0 }), () => run(SLICE_MS))
+}
+
+function rawSigning (t: Teardown, { keysDir }: ApiUnderTest): Slice<Sample> {
+  const { pid, sign } = startRawSigning(t, path.join(keysDir, 'private.pem'))
+  return withCpu(() => ({ server: cpuMicroseconds([pid]), hashing: 0, postgres: 0 }), async () => {
+    const perSecond = await sign(SLICE_MS)
+    return { perSecond, done: perSecond * SLICE_MS / 1000 }
+  })
 }
 
 function signIns (t: Teardown, { database }: Pick<ApiUnderTest, 'database'>, { pid, signIn }: Pick<Peer, 'pid' | 'signIn'>): Slice<Sample> {
