@@ -1,10 +1,13 @@
 // Whether the time of a refusal tells that an account exists: an unknown user and a wrong password, one after the
 // other in turns, and whether the two kinds of answer could come from one distribution (Mann-Whitney, two-sided).
-import { withTeardown } from '../harness/teardown.js'
 import { startApi } from '../harness/api-under-test.js'
+import { numberArgument, progress } from '../harness/command-line.js'
+import { publish, versionsOf, type Figure } from '../harness/measurements.js'
+import { median } from '../harness/statistics.js'
+import { withTeardown } from '../harness/teardown.js'
 
-const samples = Number(process.argv[2] ?? 300)
-const bcryptCost = Number(process.argv[3] ?? 12)
+const samples = numberArgument(0, 'samples', 300)
+const bcryptCost = numberArgument(1, 'bcrypt cost', 12)
 const WARM_UP = 10
 
 await withTeardown(async t => {
@@ -23,14 +26,21 @@ await withTeardown(async t => {
     // Each account once, and in changing order, so that neither a budget nor the order makes a difference.
     const pair = [() => failures(unknown, `nobody${n + WARM_UP}`), () => failures(wrong, `user${n + WARM_UP}`)]
     for (const attempt of n % 2 === 0 ? pair : pair.reverse()) await attempt()
-    if (n % 50 === 49) process.stderr.write(`${n + 1} of ${samples}\n`)
+    if (n % 50 === 49) progress(`${n + 1} of ${samples}`)
   }
-  console.log(`Node.js ${process.version}, ${new Date().toISOString().slice(0, 10)}; ${samples} samples each, bcrypt cost ${bcryptCost}`)
-  console.table({
-    'unknown user': { 'median ms': Number(median(unknown).toFixed(2)) },
-    'wrong password': { 'median ms': Number(median(wrong).toFixed(2)) },
-    'unknown ÷ wrong': { 'median ms': Number((median(unknown) / median(wrong)).toFixed(3)), aim: '0.9–1.1' },
-    'rank test p': { 'median ms': Number(rankTest(unknown, wrong).toFixed(3)), aim: 'not below 0.01' }
+  const figures: Record<string, Figure> = {
+    unknown: { what: 'median for an unknown user', value: median(unknown), unit: 'ms' },
+    wrong: { what: 'median for a wrong password', value: median(wrong), unit: 'ms' },
+    ratio: { what: 'an unknown user ÷ a wrong password', value: median(unknown) / median(wrong), unit: 'x' },
+    p: { what: 'p that both kinds come from one distribution', value: rankTest(unknown, wrong), unit: '', aim: { atLeast: 0.01 } }
+  }
+  publish({
+    bench: 'login-timing',
+    title: 'What the time of a refusal tells',
+    method: `${samples} refusals of each kind, one after the other in changing order, each account once, bcrypt of cost ${bcryptCost}; compared by the Mann-Whitney test, two-sided.`,
+    versions: versionsOf(['bcrypt', 'fastify']),
+    figures: Object.fromEntries(Object.entries(figures).map(([id, figure]) => [`login-timing.${id}`, figure])),
+    tables: [{ caption: 'Refusals', head: ['', 'found', 'aim'], rows: Object.values(figures).map(({ what, value, unit, aim }) => [unit === 'ms' ? `${what}, ms` : what, value.toFixed(3), aim === undefined ? '' : '≥ 0.01']) }]
   })
 })
 
@@ -42,8 +52,4 @@ function rankTest (a: number[], b: number[]): number {
   const k = 1 / (1 + 0.2316419 * z)
   const tail = [1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.319381530].reduce((sum, factor) => (sum + factor) * k, 0)
   return Math.min(1, 2 * tail * Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI))
-}
-
-function median (values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 }
