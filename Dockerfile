@@ -48,7 +48,7 @@ ENV PORT=3000
 USER 65532:65532
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "scripts/check-health.mjs", "PORT", "/api/ready"]
-CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=50", "fastify-api/dist/server.js"]
+CMD ["node", "--max-semi-space-size=8", "--heap-growing-percent=50", "fastify-api/dist/server.js"]
 
 # The socket server. It holds no program that signs, and gets no key that could.
 FROM runtime AS ws

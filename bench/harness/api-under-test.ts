@@ -46,7 +46,7 @@ export async function startApi (t: Teardown, { bits, bcryptCost, path: programs 
   const database = await startBenchDatabase(t)
   await createUsers(database, keysDir, { count: USERS, bcryptCost })
   const port = await freePort()
-  const child = spawn(process.execPath, ['--max-semi-space-size=2', '--heap-growing-percent=50', ...nodeOptions, program], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=8', '--heap-growing-percent=50', ...nodeOptions, program], {
     env: {
       PATH: programs,
       PORT: String(port),

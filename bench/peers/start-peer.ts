@@ -35,7 +35,7 @@ async function startPeer (t: Teardown, script: string, { database, keysDir, user
       TOKENS: String(tokens),
       ...bcryptCost === undefined ? {} : { BCRYPT_COST: String(bcryptCost) }
     },
-    execArgv: ['--max-semi-space-size=2'],
+    execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })
   const exited = once(child, 'exit')

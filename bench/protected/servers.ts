@@ -9,7 +9,7 @@ import { PEERS } from '../peers/install.js'
 
 const SAME_APPLICATION = fileURLToPath(new URL('same-application.mjs', import.meta.url))
 // As the API is started, and for all that are compared.
-const NODE_OPTIONS = ['--max-semi-space-size=2', '--heap-growing-percent=50']
+const NODE_OPTIONS = ['--max-semi-space-size=8', '--heap-growing-percent=50']
 // Each writes one line for each request, to nowhere.
 const API_OPTIONS = { bcryptCost: 4, settings: { LOG_LEVEL: 'info' } }
 

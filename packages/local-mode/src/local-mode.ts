@@ -17,7 +17,7 @@ import { stopTimes } from './stop-times.js'
 const PLACEHOLDERS: PartDatabases = { api: 'postgres://localhost', worker: 'postgres://localhost', ws: 'postgres://localhost' }
 
 // Otherwise garbage is left under load until the API's heap has up to four times the size of what is in use, and it stays so.
-const NODE_FLAGS = { api: ['--heap-growing-percent=50'], worker: [], ws: [] }
+const NODE_FLAGS = { api: ['--max-semi-space-size=8', '--heap-growing-percent=50'], worker: [], ws: [] }
 
 /** The programs of the parts, relative to the project folder. */
 export interface PartScripts { worker: string, api: string, ws: string }

@@ -10,7 +10,7 @@ const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
 export interface PartOptions {
   /** Absolute path of the program; node runs it. */
   script: string
-  /** Options of node beside those of every part. */
+  /** Options of node beside those of every part, which they replace. */
   nodeFlags: readonly string[]
   env: NodeJS.ProcessEnv
   cwd: string
