@@ -1,6 +1,6 @@
+import { normalizeIP } from '@fastify/rate-limit'
 import type { Budget, LimitCounters } from '../limits/limit-counters.js'
 import type { LimitKeys } from '../limits/limit-key.js'
-import { networkOf } from '../network.js'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -71,7 +71,7 @@ export function createGuessBudgets ({ counters, limitKeys, multiplier, onLimited
 
   return {
     async begin ({ account: id, countedFrom = '', sessionId, deviceId, address }) {
-      const source = networkOf(address ?? '') ?? 'unknown'       // as the limits of requests have it: IPv6 by /64
+      const source = normalizeIP(address ?? 'unknown')         // as the limits of requests have it: IPv6 by /64
       const account = [id, countedFrom]
       const ofKnown = sessionId !== undefined
         ? budget('session', ...account, sessionId)

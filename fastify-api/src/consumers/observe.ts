@@ -1,7 +1,7 @@
 import type { AuthEvent } from '@fastify-uws-auth/auth-contract'
 import type { RiskLimits, RiskObservation } from '../db/signals.js'
 import type { EventMembers } from './event-members.js'
-import { networkOf } from '../network.js'
+import { networkOf } from './network.js'
 import { RISK_RULES, type RiskKey, type RiskRule } from './risk-rules.js'
 
 /** What a rule sees in an event. */

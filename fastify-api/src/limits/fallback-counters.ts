@@ -55,7 +55,7 @@ export class FallbackCounters implements LimitCounters {
     this.#redis.close()
   }
 
-  async #ask<Answer> (question: (counters: LimitCounters) => Answer | Promise<Answer>): Promise<Answer> {
+  async #ask<Answer> (question: (counters: LimitCounters) => Promise<Answer>): Promise<Answer> {
     if (!this.#isAway) {
       try {
         return await question(this.#redis)

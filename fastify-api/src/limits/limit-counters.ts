@@ -34,7 +34,7 @@ export interface Counted {
 /** Counts requests and failures. Every call is atomic, and every key is forgotten by itself. */
 export interface LimitCounters {
   /** Counts one in a fixed window that begins with the first. */
-  count (key: string, windowMs: number): Counted | Promise<Counted>
+  count (key: string, windowMs: number): Promise<Counted>
   /**
    * Counts an attempt as a failure of every budget before it is evaluated, so that neither parallel attempts nor a crash
    * get one for nothing. When one of the budgets has to wait, none is charged.

@@ -25,7 +25,7 @@ export class MemoryCounters implements LimitCounters {
     return this.#windows.size + this.#budgets.size
   }
 
-  count (key: string, windowMs: number): Counted {
+  async count (key: string, windowMs: number): Promise<Counted> {
     const now = this.#now()
     let window = this.#windows.get(key)
     if (window === undefined || window.endsAt <= now) this.#windows.set(key, window = { count: 0, endsAt: now + windowMs })

@@ -20,7 +20,7 @@ export default fp(async app => {
     for (const each of [method].flat()) methods.add(each.toUpperCase())
     methodsByUrl.set(url, methods)
   })
-  app.setNotFoundHandler({ preHandler: app.limitTo('anything') }, () => { throw new AuthError('not_found') })
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, () => { throw new AuthError('not_found') })
   app.decorate('refuseOtherMethods', () => {
     for (const [url, allowed] of [...methodsByUrl]) {
       app.route({

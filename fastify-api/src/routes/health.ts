@@ -20,12 +20,12 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
 
   app.get('/health', {
     schema: { summary: 'Alive as long as it answers', tags: ['operations'], response: { 200: Type.Object({ status: Type.Literal('ok'), uptime: Type.Number({ description: 'Seconds' }) }) } },
-    config: { limit: false }
+    config: { rateLimit: false }
   }, async () => ({ status: 'ok' as const, uptime: process.uptime() }))
 
   app.get('/ready', {
     schema: { summary: 'Whether requests can be answered, and what is missing', tags: ['operations'], response: { 200: ReadyResponse, 503: ReadyResponse } },
-    config: { limit: false }
+    config: { rateLimit: false }
   }, async (_request, reply) => {
     const checks = {
       postgres: await probe(),

@@ -20,7 +20,7 @@ export interface LoginOptions { signInContext: SignInContext, cookie: RefreshCoo
 export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, { signInContext, cookie, deviceCookie, signAccessToken, metrics }) => {
   app.post('/login', {
     schema: { summary: 'Sign in with a password', tags: ['sessions'], body: LoginRequest, response: { 200: LoginResponse, ...problems(400, 401, 403, 413, 415, 429, 503) } },
-    config: { limit: 'login' },
+    config: app.rateLimitOf('login'),
     onRequest: app.requireAllowedOrigin
   }, async (request, reply) => {
     const outcome = await signIn(signInContext, {

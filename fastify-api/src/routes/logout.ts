@@ -13,7 +13,7 @@ export interface LogoutOptions { signOutContext: SignOutContext, cookie: Refresh
 export const logoutRoute: FastifyPluginAsyncTypebox<LogoutOptions> = async (app, { signOutContext, cookie }) => {
   app.post('/logout', {
     schema: { summary: 'End the session of the cookie or the access token', tags: ['sessions'], body: LogoutRequest, response: { 204: Type.Null(), ...problems(400, 403, 413, 415, 429, 503) } },
-    config: { limit: 'refresh' },
+    config: app.rateLimitOf('refresh'),
     onRequest: app.requireAllowedOrigin,
     preValidation: app.authenticateIfPossible
   }, async (request, reply) => {

@@ -21,7 +21,7 @@ export const reauthenticateRoute: FastifyPluginAsyncTypebox<ReauthenticateOption
       body: ReauthenticateRequest,
       response: { 204: Type.Null(), ...problems(400, 401, 413, 415, 429, 503) }
     },
-    config: { limit: 'reauthenticate' },
+    config: app.rateLimitOf('reauthenticate'),
     preValidation: app.authenticate
   }, async (request, reply) => {
     const { subject: userId, sessionId } = request.principal!

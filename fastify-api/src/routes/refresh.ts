@@ -13,7 +13,7 @@ export const refreshRoute: FastifyPluginAsyncTypebox<RefreshOptions> = async (ap
   const refresh = createSharedRefresh(sharedRefreshContext)
   app.post('/refresh', {
     schema: { summary: 'Rotate the refresh cookie and get a new access token', tags: ['sessions'], body: EmptyBody, response: { 200: TokenResponse, ...problems(400, 401, 403, 413, 415, 429, 503) } },
-    config: { limit: 'refresh' },
+    config: app.rateLimitOf('refresh'),
     onRequest: app.requireAllowedOrigin
   }, async (request, reply) => {
     if (await isAbandoned(request)) {

@@ -20,7 +20,7 @@ export const wsTicketRoute: FastifyPluginAsyncTypebox<WsTicketOptions> = async (
       response: { 200: WsTicketResponse, ...problems(400, 401, 413, 415, 429, 503) }
     },
     // Also bounds how many unused tickets an address can pile up: what it buys in the minute and a half until the next clean-up.
-    config: { limit: 'wsTicket' },
+    config: app.rateLimitOf('wsTicket'),
     preValidation: app.authenticate
   }, async (request, reply) => {
     const ticket = await issueWsTicket(wsTicketsContext, request.principal!)
