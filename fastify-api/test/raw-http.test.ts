@@ -77,6 +77,13 @@ t.test('what arrives on the wire', async t => {
     }
   })
 
+  t.test('a refusal of what came whole leaves the connection open, also one of the tick in which the headers were read', async t => {
+    const refused = 'GET /api/nothing HTTP/1.1\r\nHost: x\r\n\r\n' + 'GET /api/me HTTP/1.1\r\nHost: x\r\n\r\n' +
+      'POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}'
+    const answers = (await send(`${refused}GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).split(/(?=HTTP\/1\.1 )/)
+    t.same(answers.map(answer => [answer.slice(9, 12), /^connection: close/im.test(answer)]), [['404', false], ['401', false], ['415', false], ['200', true]])
+  })
+
   t.test('an unreadable request leaves no trace of its bytes in the log', async t => {
     const before = logged.length
     await send('GET /api/me HTTP/1.1\r\nHost: x\r\nCookie: refreshToken=canary-cookie\r\nBad Header: y\r\n\r\n')

@@ -41,9 +41,13 @@ export default fp<{ noticeMs: number }>(async (app, { noticeMs }) => {
   app.decorate('isDraining', () => draining)
   // The last answer closes the connection (RFC 9112, section 9.6); one before it would cut off those that are pipelined behind it.
   app.addHook('onSend', (request, { raw }, _payload, done) => {
-    if (draining && newest.get(request.raw.socket) === raw) raw.setHeader('connection', 'close')
-    else if (draining) raw.removeHeader('connection')
-    done()
+    if (!draining) return done()
+    // What came in the same packet may not have been read: some answers are ready in the tick in which they were asked for.
+    setImmediate().then(() => {
+      if (newest.get(request.raw.socket) === raw) raw.setHeader('connection', 'close')
+      else raw.removeHeader('connection')
+      done()
+    }, done)
   })
   app.addHook('preClose', async () => {
     draining = true

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { AuthError, toProblem, type ErrorCode, type Problem } from '@fastify-uws-auth/auth-contract'
 import type { FastifyError, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
@@ -9,8 +10,10 @@ const CODE_OF_STATUS: Record<number, ErrorCode> = {
 
 /** Answers every error as problem details (RFC 9457). The cause goes to the log, never to the client. */
 export default fp(async app => {
-  app.setErrorHandler<FastifyError>((err, request, reply) => {
+  app.setErrorHandler<FastifyError>(async (err, request, reply) => {
     const error = toAuthError(err)
+    // Some requests are refused in the tick in which their headers are read, and the rest of the packet is read after it.
+    await setImmediate()
     // A body that never came whole is the client's doing: it may fill neither the error log nor a connection.
     const isWhole = request.raw.complete
     if (!isWhole) reply.header('connection', 'close')
