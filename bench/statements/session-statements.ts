@@ -58,7 +58,7 @@ export function sessionStatements (pool: pg.Pool, wsPool: pg.Pool, people: reado
     'find-credentials': () => findCredentials(pool, anybody().username),
     'find-device': () => {
       const { userId, deviceHash } = anybody()
-      return findDevice(pool, userId, [deviceHash])
+      return findDevice(pool, userId, [deviceHash], 3600)
     },
     'count-guess': () => countGuess(pool, anybody().userId, null),
     'forget-guesses': () => forgetGuesses(pool, anybody().userId, null),

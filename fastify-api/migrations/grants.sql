@@ -15,7 +15,7 @@ begin
   if exists (select from pg_roles where rolname = 'worker') then
     grant select, delete on sessions, revocations, ws_tickets, socket_processes, socket_presence to worker;
     grant select, insert, update, delete on mails to worker;
-    grant select (id, username, email, created_at) on users to worker;
+    grant select (id, username, email, created_at, first_session_id) on users to worker;
     grant select, delete on devices to worker;
     grant insert on audit_log to worker;
     grant execute on function make_audit_month (timestamptz), drop_old_audit_months (interval) to worker;

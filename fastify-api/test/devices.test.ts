@@ -188,6 +188,27 @@ t.test('devices', async t => {
     t.equal((await toldOf(await signIn(before.device))).newDevice, true)
   })
 
+  t.test('the first session of an account is written down once: forgetting devices and ending sessions does not undo it', async t => {
+    const { signIn } = await newUser()
+    const first = await signIn()
+    const firstOf = async () => (await pool.query('select first_session_id as id from users where id = $1', [first.userId])).rows[0].id
+    t.equal(await firstOf(), first.sessionId)
+    const second = await signIn()
+    t.equal((await forget(second, await currentOf(first))).statusCode, 204)
+    await signIn()
+    t.equal(await firstOf(), first.sessionId)
+  })
+
+  t.test('one that was not used for 400 days is unknown, also before the clean-up', async t => {
+    const { signIn } = await newUser()
+    const before = await signIn()
+    const unusedFor = (days: number) => pool.query("update devices set last_used_at = now() - $2 * interval '1 day' where user_id = $1", [before.userId, days])
+    await unusedFor(399)
+    t.equal((await toldOf(await signIn(before.device))).newDevice, false)
+    await unusedFor(401)
+    t.equal((await toldOf(await signIn(before.device))).newDevice, true)
+  })
+
   t.test('clean-up deletes those that were not used for 400 days, with their counts', async t => {
     const { signIn } = await newUser()
     const [old, young] = [await signIn(), await signIn()]

@@ -49,7 +49,7 @@ export function writeDeviceSecrets (secrets: readonly string[], fresh?: string):
  * @returns the id of the device, null for an unknown one
  */
 export async function recogniseDevice (pool: pg.Pool, userId: string | undefined, secrets: readonly string[]): Promise<string | null> {
-  return secrets.length === 0 ? null : await findDevice(pool, userId, secrets.map(hashDeviceSecret)) ?? null
+  return secrets.length === 0 ? null : await findDevice(pool, userId, secrets.map(hashDeviceSecret), DEVICE_LIFETIME_SECONDS) ?? null
 }
 
 /** `unknown` is said of anybody else's and of a malformed one, too. */

@@ -28,8 +28,8 @@ export function createMailConsumer (metrics: MailMetrics): Consumer {
 function mailOf (event: AuthEvent): NewMail[] {
   switch (event.type) {
     case 'login.succeeded': {
-      const { newDevice, ip, userAgent } = event.data
-      return newDevice ? mail(event, 'new_device', { ip, userAgent }) : []
+      const { newDevice, ip, userAgent, sessionId } = event.data
+      return newDevice ? mail(event, 'new_device', { ip, userAgent }, sessionId) : []
     }
     case 'session.theft': return mail(event, 'session_theft', { ip: event.data.ip })
     case 'password.changed': return mail(event, 'password_changed', { by: event.data.by })
@@ -38,6 +38,6 @@ function mailOf (event: AuthEvent): NewMail[] {
   }
 }
 
-function mail ({ id, subject, time, requestid }: AuthEvent, template: MailTemplate, details: MailDetails): NewMail[] {
-  return subject === undefined ? [] : [{ eventId: id, template, userId: subject, requestId: requestid, occurredAt: time, details }]
+function mail ({ id, subject, time, requestid }: AuthEvent, template: MailTemplate, details: MailDetails, sessionId?: string): NewMail[] {
+  return subject === undefined ? [] : [{ eventId: id, template, userId: subject, sessionId, requestId: requestid, occurredAt: time, details }]
 }

@@ -36,7 +36,8 @@ export interface CreatedSession {
 // Sign-ins of one user take turns with each other and with a ban or password change: whoever comes second sees the
 // other's work. Without it a session made meanwhile would survive the ban, and a burst would exceed the maximum.
 const LOCK_ACCOUNT = `
-select from users where id = $1 and password_changed_at = $2::timestamptz and disabled_at is null for no key update`
+select first_session_id is null as "isFirst" from users
+ where id = $1 and password_changed_at = $2::timestamptz and disabled_at is null for no key update`
 
 // A statement of its own: its snapshot is from after the wait for the lock. Rows are locked in the order that
 // endAllSessions locks them in, so that the two cannot deadlock. Which ones is an array: with `or` and a sub-select in its
@@ -72,14 +73,14 @@ select id, created_at as "createdAt", expires_at as "expiresAt", idle_expires_at
  */
 export async function createSession (pool: pg.Pool, session: NewSession): Promise<CreatedSession | undefined> {
   return await inTransaction(pool, async db => {
-    const { rowCount } = await db.query({ name: 'lock-account', text: LOCK_ACCOUNT, values: [session.userId, session.passwordChangedAt] })
-    if (rowCount === 0) return undefined
+    const { rows: [account] } = await db.query<{ isFirst: boolean }>({ name: 'lock-account', text: LOCK_ACCOUNT, values: [session.userId, session.passwordChangedAt] })
+    if (account === undefined) return undefined
     const { userId, origin, maximum } = session
     const { ip, userAgent, requestId } = origin
     const device = await rememberDevice(db, { userId, origin, ...session.device }, maximum.devices)
     await forgetGuesses(db, userId, session.device.id)
     const told: Omit<EventData<'login.succeeded'>, 'sessionId'> = { ip, userAgent, deviceId: device.id, newDevice: device.isNew, amr: session.amr }
-    const { rows } = await db.query<Omit<CreatedSession, 'device'>>({
+    const { rows: [created] } = await db.query<Omit<CreatedSession, 'device'>>({
       name: 'create-session',
       text: CREATE,
       values: [
@@ -88,6 +89,7 @@ export async function createSession (pool: pg.Pool, session: NewSession): Promis
         requestId, JSON.stringify(told), device.id
       ]
     })
-    return { ...rows[0]!, device }
+    if (account.isFirst) await db.query('update users set first_session_id = $2 where id = $1', [userId, created!.id])
+    return { ...created!, device }
   })
 }

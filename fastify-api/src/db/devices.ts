@@ -23,12 +23,17 @@ export interface SeenDevice {
 /** `isNew`: it has the fresh secret. */
 export interface RememberedDevice { id: string, isNew: boolean }
 
-/** @param userId undefined for an unknown user: the same statement, which finds nothing */
-export async function findDevice (db: Queryable, userId: string | undefined, secretHashes: readonly Buffer[]): Promise<string | undefined> {
+/**
+ * @param userId undefined for an unknown user: the same statement, which finds nothing
+ * @param lifetimeSeconds since the last sign-in, after which a device is unknown again
+ */
+export async function findDevice (db: Queryable, userId: string | undefined, secretHashes: readonly Buffer[], lifetimeSeconds: number): Promise<string | undefined> {
   const { rows } = await db.query<{ id: string }>({
     name: 'find-device',
-    text: 'select id from devices where secret_hash = any ($2::bytea[]) and user_id = $1 order by last_used_at desc limit 1',
-    values: [userId, secretHashes]
+    text: `select id from devices
+            where secret_hash = any ($2::bytea[]) and user_id = $1 and last_used_at > now() - $3::float8 * interval '1 second'
+            order by last_used_at desc limit 1`,
+    values: [userId, secretHashes, lifetimeSeconds]
   })
   return rows[0]?.id
 }

@@ -10,6 +10,7 @@ export interface NewMail {
   eventId: string
   template: MailTemplate
   userId: string
+  sessionId: string | undefined
   /** Of the request that the event came from. */
   requestId: string | undefined
   /** RFC 3339. */
@@ -44,16 +45,16 @@ export async function planMails (db: Queryable, mails: readonly NewMail[], perHo
   const { rows } = await db.query<PlannedMail>(
     `with asked as (
        select distinct on ("eventId", template) * from jsonb_to_recordset($1)
-           as a ("eventId" uuid, template text, "userId" uuid, "requestId" text, "occurredAt" timestamptz, details jsonb)
+           as a ("eventId" uuid, template text, "userId" uuid, "sessionId" uuid, "requestId" text, "occurredAt" timestamptz, details jsonb)
      ), fresh as (
        select a.*, u.email, u.username, row_number() over (partition by a."userId", a.template order by a."occurredAt", a."eventId") as place
          -- The array tells how many users there are; of a record set PostgreSQL expects a hundred rows, and reads all users.
          from asked a join users u on u.id = a."userId" and u.id = any ($3::uuid[])
         where u.email is not null
           and not exists (select from mails m where m.event_id = a."eventId" and m.template = a.template)
-          -- Whoever has just got an account signs in for the first time, and knows it: the new device is the only one.
+          -- Whoever has just got an account signs in for the first time, and knows it.
           and (a.template <> 'new_device' or u.created_at < a."occurredAt" - interval '1 hour'
-               or exists (select from devices d where d.user_id = a."userId" offset 1))
+               or u.first_session_id is distinct from a."sessionId")
      ), judged as (
        select f.*, f.place + (select count(*) from mails m where m.user_id = f."userId" and m.template = f.template
                                  and m.state <> 'suppressed' and m.created_at > now() - interval '1 hour') > $2 as too_many

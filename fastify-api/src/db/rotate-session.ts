@@ -1,6 +1,7 @@
 import type { RevocationReason } from '@fastify-uws-auth/auth-contract'
 import type { RequestOrigin } from '../request-origin.js'
 import type { Queryable } from './queryable.js'
+import { TooSlowError } from './unavailable.js'
 
 export type RotationOutcome = 'rotate' | 'replay' | 'heal' | 'late_rotate' | 'revoked' | 'expired' | 'state_lost' | 'theft'
 
@@ -90,10 +91,10 @@ with decided as (
   insert into outbox (type, user_id, session_id, request_id, data)
   select e.type, d.user_id, d.id, $7::text, e.data
     from decided d cross join lateral (values
-      (1, 'session.theft', d.outcome = 'theft', jsonb_build_object('ip', $6::text)),
+      (1, 'session.theft', d.outcome = 'theft', jsonb_build_object('ip', host($6::inet))),
       (2, 'session.revoked', d.outcome in ('theft', 'state_lost'), jsonb_build_object('reason', d.revoke_reason)),
       (3, 'session.refreshed_elsewhere', d.moved_from is not null,
-       jsonb_build_object('outcome', d.outcome, 'ip', $6::text, 'rotatedIp', host(d.moved_from)))
+       jsonb_build_object('outcome', d.outcome, 'ip', host($6::inet), 'rotatedIp', host(d.moved_from)))
     ) as e (turn, type, happened, data)
    where e.happened order by e.turn
 )
@@ -104,6 +105,12 @@ select outcome, user_id as "userId", generation, replays, amr,
   from decided`
 
 /**
+ * Milliseconds that the first statement may have taken before the second. Together they must be shorter than the replay
+ * window, or an honest copy of a token that came within it would be judged after it.
+ */
+const DECIDE_WITHIN_MS = 1000
+
+/**
  * Decides what presenting a refresh token means and does it, in one round trip for a rotation and in two for anything else. A refusal commits like any other
  * outcome: theft ends the session and publishes that, and is returned, not thrown.
  * Theft, the end of the session and a refresh from another network are told in the same statement, the last once in ten
@@ -112,8 +119,10 @@ select outcome, user_id as "userId", generation, replays, amr,
  */
 export async function rotateSession (db: Queryable, token: PresentedToken, limits: RotationLimits, origin: Pick<RequestOrigin, 'requestId' | 'ip'>): Promise<RotatedSession | undefined> {
   const values = [token.sessionId, token.secretHash, token.generation, limits.replayWindowMs, limits.idleLifetimeMs, origin.ip]
+  const begunAt = performance.now()
   const advanced = await db.query<RotatedSession>({ name: 'advance-session', text: ADVANCE, values })
   if (advanced.rows[0] !== undefined) return advanced.rows[0]
+  if (performance.now() - begunAt > DECIDE_WITHIN_MS) throw new TooSlowError('the first look at a session took so long that a retry must decide')
   const decided = await db.query<RotatedSession>({ name: 'decide-rotation', text: DECIDE, values: [...values, origin.requestId] })
   return decided.rows[0]
 }

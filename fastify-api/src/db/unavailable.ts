@@ -6,9 +6,13 @@ const TRANSIENT_NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIME
 // pg gives these no code.
 const TRANSIENT_MESSAGE = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/
 
-/** True for an error of pg that says nothing about the request, only that PostgreSQL cannot answer it now. */
+/** PostgreSQL has answered, but too late to go on with what it said. */
+export class TooSlowError extends Error {}
+
+/** True for an error that says nothing about the request, only that PostgreSQL cannot answer it now. */
 export function isDatabaseUnavailable (err: unknown): boolean {
   if (!(err instanceof Error)) return false
+  if (err instanceof TooSlowError) return true
   const { code } = err as NodeJS.ErrnoException
   if (typeof code === 'string' && (TRANSIENT_STATE.test(code) || TRANSIENT_NETWORK.has(code))) return true
   return TRANSIENT_MESSAGE.test(err.message)
