@@ -10,8 +10,8 @@ const LIMITS = {
   idle_in_transaction_session_timeout: 5000
 }
 
-/** Connections at once of one process. In the worker each consumer may have a transaction open, and the relay, the clean-up and the mails ask as well. */
-export const POOL_SIZES = { api: 10, worker: 8 }
+/** Connections at once of one process. In the worker each consumer may have a transaction open and each of the relay's batches is read, and the clean-up and the mails ask as well. */
+export const POOL_SIZES = { api: 10, worker: 12 }
 
 /**
  * A pool whose waits all end: for a connection after 3 s, for a lock after 2 s, for a statement after 5 s.
