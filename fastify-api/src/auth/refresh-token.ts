@@ -23,7 +23,7 @@ export interface RefreshToken {
   macKey?: MacKey
 }
 
-interface MacKey { pepperVersion: number, key: Buffer }
+interface MacKey { pepper: Buffer, key: Buffer }
 
 export function newFamilySecret (): Buffer {
   return randomBytes(32)
@@ -42,7 +42,8 @@ export function encodeRefreshToken (peppers: Peppers, { sessionId, generation, s
   bytes.write(sessionId.replaceAll('-', ''), 2, 'hex')
   bytes.writeUInt32BE(generation, 18)
   secret.copy(bytes, 22)
-  const { key } = macKey?.pepperVersion === peppers.newestVersion ? macKey : deriveMacKey(peppers, bytes)!
+  const isSame = macKey !== undefined && macKey.pepper === peppers.byVersion.get(peppers.newestVersion)
+  const { key } = isSame ? macKey : deriveMacKey(peppers, bytes)!
   authenticate(key, bytes).copy(bytes, SIGNED_BYTES)
   return bytes.toString('base64url')
 }
@@ -77,10 +78,9 @@ export async function readRefreshToken (peppers: PepperFile, text: string): Prom
 }
 
 function deriveMacKey (peppers: Peppers, bytes: Buffer): MacKey | undefined {
-  const pepperVersion = bytes.readUInt8(1)
-  const pepper = peppers.byVersion.get(pepperVersion)
+  const pepper = peppers.byVersion.get(bytes.readUInt8(1))
   if (pepper === undefined) return undefined
-  return { pepperVersion, key: Buffer.from(hkdfSync('sha256', pepper, bytes.subarray(2, 18), 'refresh-token mac v1', 32)) }
+  return { pepper, key: Buffer.from(hkdfSync('sha256', pepper, bytes.subarray(2, 18), 'refresh-token mac v1', 32)) }
 }
 
 function authenticate (key: Buffer, bytes: Buffer): Buffer {
