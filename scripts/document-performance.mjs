@@ -11,26 +11,28 @@ export function performancePage () {
   const text = readFileSync(PAGE, 'utf8')
   const benches = [...text.matchAll(MEASURED)].map(([, name]) => name).filter(name => name !== 'aims')
   const results = new Map(benches.map(name => [name, read(name)]))
-  return text.replace(MEASURED, (_, name) => `<!-- measured:${name} -->\n${name === 'aims' ? aims([...results.values()]) : section(results.get(name))}<!-- /measured:${name} -->`)
+  const part = name => name === 'aims' ? aims([...results.values()].filter(Boolean)) : section(name, results.get(name))
+  return text.replace(MEASURED, (_, name) => `<!-- measured:${name} -->\n\n${part(name)}\n<!-- /measured:${name} -->`)
 }
 
 function read (name) {
   const file = new URL(`${name}.json`, RESULTS)
-  if (!existsSync(file)) throw new Error(`docs/performance.md has a place for bench/results/${name}.json, which is not there; run npm run bench:${name}`)
-  return JSON.parse(readFileSync(file, 'utf8'))
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
 }
 
-function section ({ bench, method, date, machine, versions, tables }) {
+function section (name, result) {
+  if (result === undefined) return `Not measured yet: \`npm run bench:${name}\`.\n`
+  const { method, date, machine, versions, tables } = result
   const programs = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')
-  const place = `\`npm run bench:${bench}\`, ${date}: ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, ${machine.kernel}, Node.js ${machine.node}${programs === '' ? '' : `; ${programs}`}.`
-  return `\n${place}\n\n${method}\n${tables.map(({ caption, head, rows }) => `\n${caption}\n\n${table(head, rows)}`).join('')}\n`
+  const place = `\`npm run bench:${name}\`, ${date}: ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, ${machine.kernel}, Node.js ${machine.node}${programs === '' ? '' : `; ${programs}`}.`
+  return `${place}\n\n${method}\n${tables.map(({ caption, head, rows }) => `\n${caption}\n\n${table(head, rows)}`).join('')}`
 }
 
 function aims (results) {
   const rows = results.flatMap(({ bench, figures }) => Object.values(figures)
     .filter(({ aim }) => aim !== undefined)
     .map(figure => [figure.what, format(figure), aimOf(figure), isReached(figure) ? 'yes' : '**no**', `\`${bench}\``]))
-  return `\n${table(['what', 'measured: median (range)', 'aim', 'reached', 'bench'], rows)}\n`
+  return table(['what', 'measured: median (range)', 'aim', 'reached', 'bench'], rows)
 }
 
 function isReached ({ value, aim }) {

@@ -4,9 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { capacityPage } from './document-capacity.mjs'
 import { errorsPage } from './document-errors.mjs'
 import { metricsPage } from './document-metrics.mjs'
+import { performancePage } from './document-performance.mjs'
 import { settingsPage } from './document-settings.mjs'
 
-const PAGES = { 'docs/capacity.md': capacityPage, 'docs/configuration.md': settingsPage, 'docs/errors.md': errorsPage, 'docs/metrics.md': metricsPage }
+const PAGES = { 'docs/capacity.md': capacityPage, 'docs/configuration.md': settingsPage, 'docs/errors.md': errorsPage, 'docs/metrics.md': metricsPage, 'docs/performance.md': performancePage }
 
 for (const [name, page] of Object.entries(PAGES)) {
   const file = fileURLToPath(new URL(`../${name}`, import.meta.url))
