@@ -117,8 +117,8 @@ async function untilAudited ({ database: { admin } }: WorkerUnderTest): Promise<
   while ((await admin.query<{ count: number }>('select count(*)::int from audit_log')).rows[0]!.count < BACKLOG) await sleep(LOOK_EVERY_MS)
 }
 
-function pidsOf ({ pid, postmasterPid }: WorkerUnderTest, broker: number): Partial<Cpu> {
-  return { client: pid, postgres: postmasterPid, broker }
+function pidsOf ({ pid, database }: WorkerUnderTest, broker: number): Partial<Cpu> {
+  return { client: pid, postgres: database.postmasterPid, broker }
 }
 
 async function timed (pids: Partial<Cpu>, work: () => Promise<void>): Promise<Moved> {

@@ -10,7 +10,6 @@ const SCRIPT = fileURLToPath(new URL('../../fastify-api/dist/worker.js', import.
 export interface WorkerUnderTest {
   database: BenchDatabase
   pid: number
-  postmasterPid: number
 }
 
 /** The built worker, as local mode and containers run it, with a PostgreSQL of its own. */
@@ -27,6 +26,5 @@ export async function startWorker (t: Teardown, amqpUrl: string | undefined): Pr
     await exited
   })
   await Promise.race([once(child, 'message'), exited.then(() => { throw new Error('the worker did not start; is it built?') })])
-  const { rows } = await database.admin.query<{ pid: number }>("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int as pid")
-  return { database, pid: child.pid!, postmasterPid: rows[0]!.pid }
+  return { database, pid: child.pid! }
 }

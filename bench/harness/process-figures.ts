@@ -21,6 +21,11 @@ export function cpuMicrosecondsOfTree (root: number): number {
   })
 }
 
+/** The same of the children of this process that have ended, and of theirs. */
+export function cpuMicrosecondsOfEndedChildren (): number {
+  return cpuTimes(process.pid).ended
+}
+
 function cpuTimes (pid: number): { own: number, ended: number } {
   // The name, which may hold anything, ends with the last bracket; utime, stime, cutime and cstime are fields 14 to 17.
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ').map(Number)

@@ -6,7 +6,7 @@ import { openTokens } from '../growth/tokens.js'
 import { createUsers, startApi, USERS } from '../harness/api-under-test.js'
 import { progress } from '../harness/command-line.js'
 import type { Teardown } from '../harness/teardown.js'
-import { measureCosts, postmasterPid, type Costs, type Place } from './costs.js'
+import { measureCosts, type Costs, type Place } from './costs.js'
 
 const AT_ONCE = 16
 /** Hash processes have idle priority: what they cannot do soon enough beside everything else is refused. */
@@ -35,7 +35,7 @@ export async function measureApi (t: Teardown, bits: 2048 | 4096, operations: nu
   const tokens = await openTokens(t, api, users)
   const client = new ApiClient(api.url, AT_ONCE)
   t.teardown(() => client.close())
-  const place: Place = { admin, redis, parts: { api: api.pid, postgres: await postmasterPid(admin), ...redis === undefined ? {} : { redis: await redisPid(redis) } } }
+  const place: Place = { admin, redis, parts: { api: api.pid, postgres: api.database.postmasterPid, ...redis === undefined ? {} : { redis: await redisPid(redis) } } }
   const measure = async (what: string, work: () => Promise<number>): Promise<Costs> => {
     progress(`${bits} bits: ${what}`)
     return await measureCosts(place, work)

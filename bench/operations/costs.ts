@@ -53,9 +53,3 @@ async function readState ({ admin, parts, redis }: Place): Promise<State> {
   const cpu = Object.fromEntries(Object.entries(parts).map(([part, pid]) => [part, TREES.has(part) ? cpuMicrosecondsOfTree(pid) : cpuMicroseconds([pid])]))
   return { cpu, ...row!, redisCommands: [...commands.matchAll(COMMAND)].reduce((sum, [, calls]) => sum + Number(calls), 0) }
 }
-
-/** The first process of a PostgreSQL. */
-export async function postmasterPid (admin: pg.Pool): Promise<number> {
-  const { rows } = await admin.query<{ pid: number }>("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int as pid")
-  return rows[0]!.pid
-}

@@ -14,7 +14,7 @@ const EVERY_MS = 50
 /** What the event of a sign-in costs from the outbox to the audit log, through RabbitMQ when it is installed. They come at a steady thousand a second. */
 export async function measureEvents (t: Teardown, events: number): Promise<Costs> {
   const rabbit = RABBITMQ_MISSING ? undefined : await createRabbit(t)
-  const { database, pid, postmasterPid } = await startWorker(t, rabbit?.url)
+  const { database, pid } = await startWorker(t, rabbit?.url)
   const handled = async () => (await database.admin.query<{ count: number }>('select count(*)::int as count from audit_log')).rows[0]!.count
   const stream = async (count: number): Promise<number> => {
     const expected = await handled() + count
@@ -28,6 +28,6 @@ export async function measureEvents (t: Teardown, events: number): Promise<Costs
   await stream(AT_ONCE * 10)                          // warms up
   progress('events')
   return await measureCosts({
-    admin: database.admin, parts: { worker: pid, postgres: postmasterPid, ...rabbit === undefined ? {} : { broker: brokerPid(rabbit) } }
+    admin: database.admin, parts: { worker: pid, postgres: database.postmasterPid, ...rabbit === undefined ? {} : { broker: brokerPid(rabbit) } }
   }, () => stream(events))
 }

@@ -6,7 +6,7 @@ import { residentBytes } from '../harness/process-figures.js'
 import type { Teardown } from '../harness/teardown.js'
 import { loopbackAddresses, startClient } from '../sockets/clients.js'
 import { startOurServer } from '../sockets/server-under-test.js'
-import { measureCosts, postmasterPid, type Costs } from './costs.js'
+import { measureCosts, type Costs } from './costs.js'
 
 const REAUTHS_EACH = 3
 
@@ -16,7 +16,7 @@ export interface SocketCosts { connect: Costs, reauth: Costs, bytesPerIdleSocket
 export async function measureSockets (t: Teardown, bits: 2048 | 4096, sockets: number): Promise<SocketCosts> {
   const keysDir = makeKeys(t, bits)
   const keys = { privatePath: path.join(keysDir, 'private.pem'), publicPath: path.join(keysDir, 'public.pem') }
-  const { url, admin } = await startBenchDatabase(t)
+  const { url, admin, postmasterPid } = await startBenchDatabase(t)
   const server = await startOurServer(t, { databaseUrl: url('ws'), keys })
   const client = startClient(t)
   await client.call('prepare', { ports: [server.port], dialect: 'ours', addresses: loopbackAddresses(1), keys, firstIndex: 0 })
@@ -24,7 +24,7 @@ export async function measureSockets (t: Teardown, bits: 2048 | 4096, sockets: n
   for (let generation = 0; generation <= REAUTHS_EACH; generation++) await client.call('mint', { count: sockets, generation })
 
   const tenth = await client.call('open', Math.ceil(sockets / 10))
-  const place = { admin, parts: { sockets: server.pids[0]!, postgres: await postmasterPid(admin) } }
+  const place = { admin, parts: { sockets: server.pids[0]!, postgres: postmasterPid } }
   const residentBefore = residentBytes(server.pids)
   progress(`${bits} bits: connects`)
   let opened = 0

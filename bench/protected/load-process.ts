@@ -8,7 +8,6 @@ const CONNECTIONS = 32
 
 process.on('message', async (job: Job) => process.send!(await run(job)))
 process.on('disconnect', () => process.exit())
-process.send!('ready')
 
 async function run ({ port, path, accessTokens, milliseconds }: Job): Promise<Sample> {
   const requests = accessTokens.map(accessToken => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${accessToken}\r\n\r\n`)

@@ -1,6 +1,4 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { startChild } from '../harness/child.js'
 import { cpuMicroseconds } from '../harness/process-figures.js'
 import type { Teardown } from '../harness/teardown.js'
 import type { ServerUnderTest } from './servers.js'
@@ -21,16 +19,11 @@ export interface Result {
 }
 
 /** @returns asks a server for `milliseconds`, as fast as it answers; rejects when one answer is not 200 */
-export async function startLoad (t: Teardown, accessTokens: readonly string[]): Promise<(server: ServerUnderTest, milliseconds: number) => Promise<Result>> {
-  const child = fork(fileURLToPath(new URL('load-process.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
-  t.teardown(() => child.kill())
-  const ended = once(child, 'exit').then(() => { throw new Error('the load process ended') })
-  ended.catch(() => {})
-  await Promise.race([once(child, 'message'), ended])
+export function startLoad (t: Teardown, accessTokens: readonly string[]): (server: ServerUnderTest, milliseconds: number) => Promise<Result> {
+  const { ask } = startChild<Sample>(t, new URL('load-process.ts', import.meta.url))
   return async ({ port, path, pid }, milliseconds) => {
     const before = cpuMicroseconds([pid])
-    child.send({ port, path, accessTokens, milliseconds } satisfies Job)
-    const [{ answered, seconds, p50, p99 }] = await Promise.race([once(child, 'message'), ended]) as [Sample]
+    const { answered, seconds, p50, p99 } = await ask({ port, path, accessTokens, milliseconds } satisfies Job)
     const cpu = cpuMicroseconds([pid]) - before
     return { perSecond: answered / seconds, p50, p99, cpu: cpu / answered, busy: cpu / 1e6 / seconds }
   }

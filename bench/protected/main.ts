@@ -53,7 +53,7 @@ await withTeardown(async t => {
   const accessTokens = await signIn(api.url)
   for (const name of AUTHENTICATED) await expectRefusal(servers[name], accessTokens[0]!)
 
-  const load = await startLoad(t, accessTokens)
+  const load = startLoad(t, accessTokens)
   const slices = Object.fromEntries(Object.entries(servers).map(([name, server]) => [name, () => load(server, sliceMs)])) as Record<Name, () => Promise<Result>>
   const results = await alternate('protected', rounds, slices)
   const perSecond = (name: Name) => results[name].map(result => result.perSecond)

@@ -21,7 +21,7 @@ await withTeardown(async t => {
   mkdirSync(folder)
   const { api, ...ours } = await startOurs(t, BITS, withoutAuthentication ? [] : profilingOptions(folder))
   const server = withoutAuthentication ? await startSameApplication(t, { bits: BITS, keysDir: api.keysDir, nodeOptions: profilingOptions(folder) }) : { ...ours, stop: api.stop }
-  const load = await startLoad(t, await signIn(api.url))
+  const load = startLoad(t, await signIn(api.url))
   progress('asking')
   const { perSecond, cpu } = await load(server, milliseconds)
   await server.stop()

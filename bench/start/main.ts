@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { numberArgument } from '../harness/command-line.js'
 import { figureOf, publish, versionsOf } from '../harness/measurements.js'
+import { cpuMicrosecondsOfEndedChildren } from '../harness/process-figures.js'
 import { alternate } from '../harness/slices.js'
 import { ratios, withRange } from '../harness/statistics.js'
 import { withTeardown, type Teardown } from '../harness/teardown.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
 import { timedStart, type Start } from './timed-start.js'
-import { endedChildrenCpuSeconds } from './tree-cpu.js'
 
 const ROUNDS = numberArgument(0, 'rounds', 7)
 const WALL_AIM = { atMost: 5 }
@@ -71,7 +71,7 @@ async function startFromNothing (t: Teardown): Promise<Start> {
 }
 
 function runEmptyPrograms (): Start {
-  const [begun, cpuBefore] = [performance.now(), endedChildrenCpuSeconds()]
+  const [begun, cpuBefore] = [performance.now(), cpuMicrosecondsOfEndedChildren()]
   for (let n = 0; n < EMPTY_PROGRAMS; n++) spawnSync(process.execPath, ['-e', '0'])
-  return { wall: (performance.now() - begun) / 1000 / EMPTY_PROGRAMS, keys: 0, cpu: (endedChildrenCpuSeconds() - cpuBefore) / EMPTY_PROGRAMS }
+  return { wall: (performance.now() - begun) / 1000 / EMPTY_PROGRAMS, keys: 0, cpu: (cpuMicrosecondsOfEndedChildren() - cpuBefore) / 1e6 / EMPTY_PROGRAMS }
 }

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../system-test/fixtures/part.js'
 import { processTree, untilGone } from '../../system-test/fixtures/process-tree.js'
+import { cpuMicrosecondsOfTree } from '../harness/process-figures.js'
 import type { Teardown } from '../harness/teardown.js'
-import { treeCpuSeconds } from './tree-cpu.js'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 const LOOK_AGAIN_MS = 10
@@ -56,7 +56,7 @@ export async function timedStart (t: Teardown, folder: string): Promise<Start> {
   const ready = Promise.all([untilOk(`http://127.0.0.1:${apiPort}/api/ready`), untilOk(`http://127.0.0.1:${wsPort}/ready`), everythingReady])
   await Promise.race([ready, exited.then(([code, signal]) => { throw new Error(`start.sh ended with ${String(signal ?? code)}`) })])
   const wall = (performance.now() - begun) / 1000
-  const cpu = treeCpuSeconds(child.pid!)
+  const cpu = cpuMicrosecondsOfTree(child.pid!) / 1e6
   await stop()
   const keysBegun = printedAt.get(MAKING_KEYS)
   return { wall, keys: keysBegun === undefined ? 0 : (printedAt.get(KEYS_MADE)! - keysBegun) / 1000, cpu }

@@ -33,7 +33,7 @@ export interface RotatedSession {
   revokeReason: RevocationReason | null
 }
 
-// What nearly every refresh is, the first line of the decision table alone: at half the cost of deciding, because
+// What nearly every refresh is, the line `rotate` of the decision table alone: at half the cost of deciding, because
 // PostgreSQL sets up every expression and every table of a statement each time it runs. Whatever does not fit, also after
 // waiting for somebody else's write, changes nothing here and is decided by DECIDE.
 const ADVANCE = `
