@@ -57,19 +57,6 @@ check_node
 install_if_needed
 build_if_needed
 
-keys="${KEYS_DIR:-keys}"
-case "$keys" in
-  /*) ;;
-  *) keys="$root/$keys" ;;
-esac
-for file in private.pem public.pem refresh-token.pepper password.pepper; do
-  if [ ! -e "$keys/$file" ]; then
-    echo 'Making keys ...'
-    "$root/generate-keys.sh"
-    break
-  fi
-done
-
 echo 'Starting ...'
 cd "$root"
 exec node packages/local-mode/dist/start.js

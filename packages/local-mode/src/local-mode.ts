@@ -6,6 +6,7 @@ import { checkSettings } from './check-settings.js'
 import { takeLock, type LockFile } from './lock-file.js'
 import { createLogPrinters } from './log-printer.js'
 import { startLocalDatabase, type LocalDatabase } from './local-database.js'
+import { makeMissingKeys } from './missing-keys.js'
 import { startPart } from './part.js'
 import { partEnvironments, type PartDatabases } from './part-environment.js'
 import { checkPortIsFree } from './ports.js'
@@ -41,6 +42,7 @@ export async function runLocalMode ({ settings, env, scripts, onReady, signal }:
   const print = createLogPrinters(['postgres', 'worker', 'api', 'ws'])
   let lock: LockFile | undefined
   let database: LocalDatabase | undefined
+  let keys: Promise<void> | undefined
   const parts: Supervised[] = []
   const stopped = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
@@ -54,11 +56,14 @@ export async function runLocalMode ({ settings, env, scripts, onReady, signal }:
     await checkPortIsFree('API_PORT', settings.HOST, settings.API_PORT)
     await checkPortIsFree('WS_PORT', settings.HOST, settings.WS_PORT)
     for (const port of metricsPorts(settings)) await checkPortIsFree('METRICS_PORT', settings.HOST, port)
+    keys = makeMissingKeys(settings.KEYS_DIR)
+    keys.catch(() => {})
     database = await startLocalDatabase(settings, print.postgres, signal)
     signal.throwIfAborted()
     await migrate(database.ownerUrl).catch((err: NodeJS.ErrnoException) => {
       throw new StartupError(`DATABASE_URL: cannot migrate the database (${err.code ?? 'error'}: ${err.message})`)
     })
+    await keys
     signal.throwIfAborted()
 
     const environments = partEnvironments(settings, env, database.urls)
@@ -82,6 +87,7 @@ export async function runLocalMode ({ settings, env, scripts, onReady, signal }:
     // The database goes last, so that the parts can finish what they are doing.
     await Promise.all(parts.map(part => part.stop()))
     await database?.stop()
+    await keys?.catch(() => {})
     lock?.release()
   }
 }
