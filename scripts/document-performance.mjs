@@ -32,7 +32,8 @@ function aims (results) {
   const rows = results.flatMap(({ bench, figures }) => Object.values(figures)
     .filter(({ aim }) => aim !== undefined)
     .map(figure => [figure.what, format(figure), aimOf(figure), isReached(figure) ? 'yes' : '**no**', `\`${bench}\``]))
-  return table(['what', 'measured: median (range)', 'aim', 'reached', 'bench'], rows)
+  const reached = rows.filter(row => row[3] === 'yes').length
+  return `${reached} of ${rows.length} are reached.\n\n${table(['what', 'measured: median (range)', 'aim', 'reached', 'bench'], rows)}`
 }
 
 function isReached ({ value, aim }) {
