@@ -1,11 +1,12 @@
 // From the answer of a logout on one API until the other API refuses the access token and the other socket server has
 // closed the socket, with either carrier. `npm run bench:revocation -- 500` for 500 rounds instead of 200.
 import { once } from 'node:events'
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { WebSocket } from 'ws'
 import { REDIS_MISSING, createRedis } from '../packages/auth-contract/test/fixtures/redis-server.js'
 import { startCluster, type Cluster } from '../system-test/fixtures/cluster.js'
 import { logout, signIn, type HttpClient } from '../system-test/fixtures/http-client.js'
+import { ask } from './harness/ask.js'
 import { numberArgument, progress } from './harness/command-line.js'
 import { startBenchDatabase, type BenchDatabase } from './harness/database.js'
 import { publish, versionsOf, type Figure } from './harness/measurements.js'
@@ -97,9 +98,5 @@ async function runRound ({ apis: [api, otherApi], sockets: [, otherServer] }: Cl
 }
 
 async function tryAccessWarm (agent: Agent, url: string, { accessToken }: HttpClient): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    request(`${url}/api/protected`, { agent, headers: { authorization: `Bearer ${accessToken}` } }, response => {
-      response.resume().once('end', () => resolve(response.statusCode!))
-    }).once('error', reject).end()
-  })
+  return (await ask(agent, { method: 'GET', url: `${url}/api/protected`, headers: { authorization: `Bearer ${accessToken}` } })).status
 }

@@ -1,35 +1,23 @@
 // What a rotation costs PostgreSQL: WAL bytes, HOT updates, and the size of the table before and after many of them.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { migrate } from '@fastify-uws-auth/fastify-api/migrations'
-import { prepareDatabase } from '@fastify-uws-auth/local-mode/database'
-import { connectionString, startEmbeddedPostgres } from '@fastify-uws-auth/local-mode/embedded-postgres'
 import { rotateSession } from '../fastify-api/src/db/rotate-session.js'
+import { numberArgument, progress } from './harness/command-line.js'
+import { startBenchDatabase } from './harness/database.js'
+import { withTeardown } from './harness/teardown.js'
 
-const ROTATIONS = Number(process.argv[2] ?? 500_000)
+const ROTATIONS = numberArgument(0, 'rotations', 500_000)
 const SESSIONS = 1000
 const CONNECTIONS = 8
 const LIMITS = { replayWindowMs: 0, idleLifetimeMs: 7 * 86_400_000 }
 
 interface State { relationBytes: number, indexBytes: number, updates: number, hotUpdates: number, lsn: string }
 
-const folder = mkdtempSync(path.join(tmpdir(), 'rotation-statement-'))
-const postgres = await startEmbeddedPostgres({ dataDir: folder })
-try {
-  await prepareDatabase(postgres.adminUrl, 'bench', postgres.credentials)
-  await migrate(connectionString(postgres.credentials, 'auth_owner', postgres.port, 'bench'))
-  const pool = new pg.Pool({ connectionString: connectionString(postgres.credentials, 'postgres', postgres.port, 'bench'), max: CONNECTIONS })
-  pool.on('error', () => {})                          // the server goes before the pool's last connection has ended
-  await main(pool).finally(() => pool.end())
-} finally {
-  await postgres.stop()
-  rmSync(folder, { recursive: true, force: true })
-}
-
-async function main (pool: pg.Pool): Promise<void> {
+await withTeardown(async t => {
+  const { url } = await startBenchDatabase(t)
+  const pool = new pg.Pool({ connectionString: url('postgres'), max: CONNECTIONS })
+  pool.on('error', () => {})                          // PostgreSQL may be faster than the goodbye of a connection
+  t.teardown(() => pool.end())
   const sessions = await createSessions(pool)
   await rotate(pool, sessions, SESSIONS * 20)         // the pages find their size
   await pool.query('checkpoint')
@@ -40,7 +28,7 @@ async function main (pool: pg.Pool): Promise<void> {
     await rotate(pool, sessions, ROTATIONS / 5)
     const { rows: [size] } = await pool.query<{ bytes: number }>("select pg_relation_size('sessions')::int as bytes")
     sizes.push(size!.bytes)
-    process.stderr.write(`${(fifth + 1) * 20} %\n`)
+    progress(`${(fifth + 1) * 20} %`)
   }
   const seconds = (performance.now() - start) / 1000
   const after = await readState(pool)
@@ -55,7 +43,7 @@ async function main (pool: pg.Pool): Promise<void> {
     'indexes, KB before': { measured: before.indexBytes / 1024 },
     'indexes, KB after': { measured: after.indexBytes / 1024, aim: 'constant' }
   })
-}
+})
 
 async function createSessions (pool: pg.Pool): Promise<Array<{ sessionId: string, secretHash: Buffer, generation: number }>> {
   const { rows: [user] } = await pool.query<{ id: string }>(

@@ -1,10 +1,9 @@
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { PASSWORD } from '../harness/api-under-test.js'
+import { ask, type Answer } from '../harness/ask.js'
 
 /** What a sign-in or a refresh has given. `cookie` is the refresh cookie as a header. */
 export interface SignedIn { cookie: string, accessToken: string, sessionId: string }
-
-interface Answer { status: number, body: string, cookies: string[] }
 
 /** A client of the API over connections that stay open. @throws whenever it is answered with anything but success */
 export class ApiClient {
@@ -48,14 +47,7 @@ export class ApiClient {
   close (): void { this.#agent.destroy() }
 
   async #ask (method: string, path: string, headers: Record<string, string>, body?: string): Promise<Answer> {
-    const answer = await new Promise<Answer>((resolve, reject) => {
-      request(`${this.#url}${path}`, { method, agent: this.#agent, headers }, response => {
-        let text = ''
-        response.setEncoding('utf8').on('data', chunk => { text += chunk }).once('error', reject).once('end', () => {
-          resolve({ status: response.statusCode!, body: text, cookies: response.headers['set-cookie'] ?? [] })
-        })
-      }).once('error', reject).end(body)
-    })
+    const answer = await ask(this.#agent, { method, url: `${this.#url}${path}`, headers, body })
     if (answer.status >= 300) throw new Error(`${method} ${path} answered ${answer.status}: ${answer.body}`)
     return answer
   }

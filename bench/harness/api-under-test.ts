@@ -77,7 +77,7 @@ export async function startApi (t: Teardown, { bits, bcryptCost, path: programs 
 export function makeKeys (t: Teardown, bits: 2048 | 4096): string {
   const keysDir = path.join(temporaryFolder(t), 'keys')
   const generated = spawnSync(path.join(PROJECT, 'generate-keys.sh'), ['--bits', String(bits)], { env: { PATH: process.env['PATH'], KEYS_DIR: keysDir }, encoding: 'utf8' })
-  if (generated.status !== 0) throw new Error(generated.stderr)
+  if (generated.status !== 0) throw new Error(`generate-keys.sh ended with ${generated.signal ?? generated.status}: ${generated.stderr}`)
   return keysDir
 }
 

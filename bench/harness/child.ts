@@ -14,9 +14,13 @@ export interface Child<Answer> {
 /** Runs a TypeScript file as a process of its own, so that its work is not counted as anybody else's. It ends with the bench. */
 export function startChild<Answer> (t: Teardown, script: URL, args: string[] = []): Child<Answer> {
   const child = fork(fileURLToPath(script), args, { execArgv: ['--import', 'tsx'] })
-  const ended = once(child, 'exit').then(() => { throw new Error(`${script.pathname} ended`) })
+  const exited = once(child, 'exit')
+  const ended = exited.then(() => { throw new Error(`${script.pathname} ended`) })
   ended.catch(() => {})
-  t.teardown(() => child.kill())
+  t.teardown(async () => {
+    child.kill()
+    await exited
+  })
   return {
     pid: child.pid!,
     tell: message => { child.send(message) },

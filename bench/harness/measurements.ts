@@ -3,10 +3,15 @@ import { createRequire } from 'node:module'
 import { cpus, release, totalmem } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { interrupt } from './interrupt.js'
 import { median } from './statistics.js'
 
 const require = createRequire(import.meta.url)
-const RESULTS = fileURLToPath(new URL('../results', import.meta.url))
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
+const RESULTS = 'bench/results'
+
+/** Environment of the benches that `npm run bench` runs: only those keep what they have found. */
+export const KEEPING = { BENCH_KEEP: 'true' }
 
 /** One number that a bench found: what `docs/performance.md` judges and `docs/capacity.md` counts with. */
 export interface Figure {
@@ -41,8 +46,13 @@ export function figureOf (what: string, unit: string, values: readonly number[],
   return { what, unit, value: median(values), low: Math.min(...values), high: Math.max(...values), ...aim === undefined ? {} : { aim } }
 }
 
-/** Prints the tables, and keeps them and the figures in `bench/results`, from where `npm run docs` writes the pages. */
+/**
+ * Prints the tables. When `npm run bench` runs the bench, keeps them and the figures in `bench/results`, from where `npm run
+ * docs` writes the pages.
+ * @throws {Interrupted} after an interrupt, before anything is printed
+ */
 export function publish (measurements: Measurements): void {
+  interrupt.throwIfAborted()
   const machine = { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30), kernel: `${process.platform} ${release()}`, node: process.version }
   const date = new Date().toISOString().slice(0, 10)
   console.log(`${measurements.title}\n${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, Node.js ${machine.node}, ${date}; ${Object.entries(measurements.versions).map(([name, version]) => `${name} ${version}`).join(', ')}`)
@@ -51,9 +61,12 @@ export function publish (measurements: Measurements): void {
     console.log(`\n${caption}`)
     console.table(Object.fromEntries(rows.map(([name, ...cells]) => [name, Object.fromEntries(cells.map((cell, column) => [head[column + 1], cell]))])))
   }
-  mkdirSync(RESULTS, { recursive: true })
   const { bench, ...rest } = measurements
-  writeFileSync(path.join(RESULTS, `${bench}.json`), `${JSON.stringify({ bench, date, machine, ...rest }, null, 2)}\n`)
+  if (process.env['BENCH_KEEP'] !== KEEPING.BENCH_KEEP) return console.log(`\nnot kept; npm run bench -- ${bench} keeps it`)
+  const file = path.join(RESULTS, `${bench}.json`)
+  mkdirSync(path.join(PROJECT, RESULTS), { recursive: true })
+  writeFileSync(path.join(PROJECT, file), `${JSON.stringify({ bench, arguments: process.argv.slice(2), date, machine, ...rest }, null, 2)}\n`)
+  console.log(`\nkept in ${file}`)
 }
 
 /**

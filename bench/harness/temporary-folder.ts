@@ -6,6 +6,6 @@ import type { Teardown } from './teardown.js'
 /** An empty folder, removed with the bench. */
 export function temporaryFolder (t: Teardown): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'fastify-uws-auth-bench-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
 }

@@ -1,6 +1,7 @@
 // The clients: an open loop. A request that is late because this process is busy counts from when it was due.
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { PASSWORD, USERS } from '../harness/api-under-test.js'
+import { ask, type Answer } from '../harness/ask.js'
 import type { Answers, Rates } from './load.js'
 
 const TICK_MS = 5
@@ -11,7 +12,6 @@ const url = process.argv[2]!
 const agent = new Agent({ keepAlive: true, maxSockets: 512 })
 
 interface Client { cookie: string, accessToken: string, isBusy: boolean }
-interface Answer { status: number, body: string, cookie: string | undefined }
 
 let nextUser = 0
 const clients: Client[] = []
@@ -22,8 +22,8 @@ process.on('disconnect', () => process.exit())
 
 async function prepare (): Promise<string> {
   while (clients.length < SESSIONS) {
-    const { status, body, cookie } = await logIn()
-    if (status === 200) clients.push({ cookie: cookie!, accessToken: JSON.parse(body).accessToken, isBusy: false })
+    const answer = await logIn()
+    if (answer.status === 200) clients.push({ ...heldBy(answer), isBusy: false })
   }
   return 'ready'
 }
@@ -69,8 +69,8 @@ async function refresh (): Promise<Answer> {
   if (client === undefined) throw new Error('every session is being refreshed')
   client.isBusy = true
   try {
-    const answer = await ask('POST', '/api/refresh', { cookie: client.cookie })
-    if (answer.status === 200) Object.assign(client, { cookie: answer.cookie!, accessToken: JSON.parse(answer.body).accessToken })
+    const answer = await ask(agent, { method: 'POST', url: `${url}/api/refresh`, headers: { cookie: client.cookie } })
+    if (answer.status === 200) Object.assign(client, heldBy(answer))
     return answer
   } finally {
     client.isBusy = false
@@ -79,21 +79,14 @@ async function refresh (): Promise<Answer> {
 }
 
 function protectedCall (): Promise<Answer> {
-  return ask('GET', '/api/protected', { authorization: `Bearer ${clients[0]!.accessToken}` })
+  return ask(agent, { method: 'GET', url: `${url}/api/protected`, headers: { authorization: `Bearer ${clients[0]!.accessToken}` } })
 }
 
 function logIn (): Promise<Answer> {
   const username = `user${nextUser++ % USERS}`
-  return ask('POST', '/api/login', { 'content-type': 'application/json' }, JSON.stringify({ username, password: PASSWORD }))
+  return ask(agent, { method: 'POST', url: `${url}/api/login`, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username, password: PASSWORD }) })
 }
 
-function ask (method: string, path: string, headers: Record<string, string>, body?: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    request(`${url}${path}`, { method, agent, headers }, response => {
-      let text = ''
-      response.setEncoding('utf8').on('data', chunk => { text += chunk }).once('error', reject).once('end', () => {
-        resolve({ status: response.statusCode!, body: text, cookie: response.headers['set-cookie']?.[0]?.split(';')[0] })
-      })
-    }).once('error', reject).end(body)
-  })
+function heldBy ({ body, cookies }: Answer): Pick<Client, 'cookie' | 'accessToken'> {
+  return { cookie: cookies[0]!.split(';')[0]!, accessToken: JSON.parse(body).accessToken }
 }
