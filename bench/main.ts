@@ -18,6 +18,7 @@ const BENCHES: Record<string, string[]> = {
   refresh: [],
   login: [],
   'login-flood': [],
+  'login-timing': [],
   statements: [],
   'sockets-cpu': [],
   'sockets-memory': [],

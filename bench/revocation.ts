@@ -7,13 +7,13 @@ import { REDIS_MISSING, createRedis } from '../packages/auth-contract/test/fixtu
 import { startCluster, type Cluster } from '../system-test/fixtures/cluster.js'
 import { logout, signIn, type HttpClient } from '../system-test/fixtures/http-client.js'
 import { ask } from './harness/ask.js'
-import { numberArgument, progress } from './harness/command-line.js'
+import { progress, readArguments, wholeNumber } from './harness/command-line.js'
 import { startBenchDatabase, type BenchDatabase } from './harness/database.js'
 import { publish, versionsOf, type Figure } from './harness/measurements.js'
 import { percentile } from './harness/statistics.js'
 import { withTeardown, type Teardown } from './harness/teardown.js'
 
-const ROUNDS = numberArgument(0, 'rounds', 200)
+const [ROUNDS] = readArguments(['rounds', wholeNumber, 200])
 const WARM_UP_ROUNDS = 10
 const ROUNDS_WITH_LOSS = 10
 const AIM_MS = 50

@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { rotateSession } from '../fastify-api/src/db/rotate-session.js'
-import { numberArgument, progress } from './harness/command-line.js'
+import { progress, readArguments, wholeNumber } from './harness/command-line.js'
 import { startBenchDatabase } from './harness/database.js'
 import { withTeardown } from './harness/teardown.js'
 
-const ROTATIONS = numberArgument(0, 'rotations', 500_000)
+const [ROTATIONS] = readArguments(['rotations', wholeNumber, 500_000])
 const SESSIONS = 1000
 const CONNECTIONS = 8
 const LIMITS = { replayWindowMs: 0, idleLifetimeMs: 7 * 86_400_000 }

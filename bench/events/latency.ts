@@ -13,7 +13,7 @@ import { createEventMetrics } from '../../fastify-api/src/events/event-metrics.j
 import { startRelay } from '../../fastify-api/src/events/relay.js'
 import { createRabbit, RABBITMQ_MISSING } from '../../packages/auth-contract/test/fixtures/rabbitmq-server.js'
 import { until } from '../../packages/auth-contract/test/fixtures/until.js'
-import { numberArgument } from '../harness/command-line.js'
+import { fraction, readArguments, wholeNumber } from '../harness/command-line.js'
 import { startBenchDatabase } from '../harness/database.js'
 import { publish, versionsOf, type Figure, type Table } from '../harness/measurements.js'
 import { alternate, type Slice } from '../harness/slices.js'
@@ -22,9 +22,7 @@ import { withTeardown, type Teardown } from '../harness/teardown.js'
 import { openBareQueues } from './bare-queues.js'
 import { rabbitMqVersion } from './broker.js'
 
-const ROUNDS = numberArgument(0, 'rounds', 7)
-const SECONDS = numberArgument(1, 'seconds a slice', 3)
-const PER_SECOND = numberArgument(2, 'events a second', 100)
+const [ROUNDS, SECONDS, PER_SECOND] = readArguments(['rounds', wholeNumber, 7], ['seconds a slice', fraction, 3], ['events a second', wholeNumber, 100])
 const AIM_P99_MS = 100
 
 /** Sends an event that a consumer is told of. From when it returns, or resolves, time counts. */

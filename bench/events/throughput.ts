@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'amqplib'
 import { createRabbit, RABBITMQ_MISSING, type TestRabbit } from '../../packages/auth-contract/test/fixtures/rabbitmq-server.js'
 import { declareTopology, queueOf } from '../../fastify-api/src/events/rabbitmq-topology.js'
-import { numberArgument } from '../harness/command-line.js'
+import { readArguments, wholeNumber } from '../harness/command-line.js'
 import { figureOf, publish, versionsOf, type Figure } from '../harness/measurements.js'
 import { cpuMicrosecondsOfTree } from '../harness/process-figures.js'
 import { alternate } from '../harness/slices.js'
@@ -16,8 +16,7 @@ import { openBareQueues } from './bare-queues.js'
 import { addVirtualHost, brokerPid, rabbitMqVersion } from './broker.js'
 import { startWorker, type WorkerUnderTest } from './worker-under-test.js'
 
-const ROUNDS = numberArgument(0, 'rounds', 7)
-const BACKLOG = numberArgument(1, 'events of a backlog', 20_000)
+const [ROUNDS, BACKLOG] = readArguments(['rounds', wholeNumber, 7], ['events of a backlog', wholeNumber, 20_000])
 /** What the bare publisher sends before it waits for confirms, and how many such batches side by side: as much as the relay. */
 const BATCH = 200
 const BATCHES_AT_ONCE = 4

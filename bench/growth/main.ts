@@ -1,7 +1,7 @@
 // What a sign-in, a refresh, a list of sessions and an end of one take in small and large databases, through one API each,
 // all running side by side. `npm run bench:growth -- 10000 100000 1000000` for those numbers of users and sessions.
 import { startApi, createUsers, USERS, type ApiUnderTest } from '../harness/api-under-test.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { progress, readList, wholeNumber } from '../harness/command-line.js'
 import { figureOf, publish, versionsOf, type Figure } from '../harness/measurements.js'
 import { alternate } from '../harness/slices.js'
 import { median, ratios, withRange } from '../harness/statistics.js'
@@ -11,7 +11,7 @@ import { deviceSecret, populate } from './populate.js'
 import { readSizes, type RelationSize } from './sizes.js'
 import { openTokens, type Tokens } from './tokens.js'
 
-const DEFAULT_SIZES = [10_000, 100_000, 1_000_000]
+const SIZES = readList('users', wholeNumber, [10_000, 100_000, 1_000_000]).toSorted((a, b) => a - b)
 const ROUNDS = 9
 const USERS_EACH_SLICE = 60
 const BCRYPT_COST = 4                                 // so that the database counts
@@ -26,9 +26,8 @@ type Times = Record<Operation, number>
 interface Place { size: number, client: ApiClient, tokens: Tokens, sizes: RelationSize[] }
 
 await withTeardown(async t => {
-  const sizes = DEFAULT_SIZES.map((size, position) => numberArgument(position, 'users', size)).sort((a, b) => a - b)
   const places: Place[] = []
-  for (const size of sizes) places.push(await openPlace(t, size))
+  for (const size of SIZES) places.push(await openPlace(t, size))
   const slices = Object.fromEntries(places.map(place => [String(place.size), () => useApi(place)]))
   const results = await alternate('growth', ROUNDS, slices)
   const timesOf = (operation: Operation, { size }: Place) => results[size]!.map(times => times[operation])
@@ -52,8 +51,8 @@ await withTeardown(async t => {
     versions: versionsOf(['pg', 'fastify']),
     figures,
     tables: [
-      { caption: 'Milliseconds, median (range)', head: ['operation', ...sizes.map(String)], rows: OPERATIONS.map(operation => [operation, ...places.map(place => withRange(timesOf(operation, place)))]) },
-      { caption: `Beside ${first.size}, median (range)`, head: ['operation', ...sizes.map(String)], rows: OPERATIONS.map(operation => [operation, ...places.map(place => withRange(growth(operation, place)))]) },
+      { caption: 'Milliseconds, median (range)', head: ['operation', ...SIZES.map(String)], rows: OPERATIONS.map(operation => [operation, ...places.map(place => withRange(timesOf(operation, place)))]) },
+      { caption: `Beside ${first.size}, median (range)`, head: ['operation', ...SIZES.map(String)], rows: OPERATIONS.map(operation => [operation, ...places.map(place => withRange(growth(operation, place)))]) },
       { caption: `Disk with ${last.size} users`, head: ['table', 'rows', 'MB table', 'MB indexes', 'bytes a row'], rows: last.sizes.map(toRow) }
     ]
   })

@@ -4,7 +4,7 @@
 import { freePort } from '../../fastify-api/test/fixtures/programs.js'
 import { processTree } from '../../system-test/fixtures/process-tree.js'
 import { startApi, type ApiUnderTest } from '../harness/api-under-test.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { fraction, oneOf, progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { publish, versionsOf } from '../harness/measurements.js'
 import { residentBytes } from '../harness/process-figures.js'
 import { alternate, type Slice } from '../harness/slices.js'
@@ -15,9 +15,7 @@ import { percentileBetween, readMetrics } from '../sockets/server-metrics.js'
 import { startLoad, type Rates } from './load.js'
 import { reportOn, type Sample } from './report.js'
 
-const ROUNDS = numberArgument(0, 'rounds', 7)
-const SECONDS = numberArgument(1, 'seconds of a slice', 10)
-const KEY_BITS = numberArgument(2, 'bits of the key', 4096) as 2048 | 4096
+const [ROUNDS, SECONDS, KEY_BITS] = readArguments(['rounds', wholeNumber, 7], ['seconds of a slice', fraction, 10], ['bits of the key', oneOf(4096, 2048), 4096])
 const BCRYPT_COST = 12
 const OVERLOAD = 10
 const BESIDE: Rates = { refresh: 20, protected: 100, login: 0 }

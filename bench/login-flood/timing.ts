@@ -1,13 +1,12 @@
 // Whether the time of a refusal tells that an account exists: an unknown user and a wrong password, one after the
 // other in turns, and whether the two kinds of answer could come from one distribution (Mann-Whitney, two-sided).
 import { startApi } from '../harness/api-under-test.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { publish, versionsOf, type Figure } from '../harness/measurements.js'
 import { median } from '../harness/statistics.js'
 import { withTeardown } from '../harness/teardown.js'
 
-const samples = numberArgument(0, 'samples', 300)
-const bcryptCost = numberArgument(1, 'bcrypt cost', 12)
+const [samples, bcryptCost] = readArguments(['samples', wholeNumber, 300], ['bcrypt cost', wholeNumber, 12])
 const WARM_UP = 10
 
 await withTeardown(async t => {

@@ -2,7 +2,7 @@
 // PostgreSQL. `npm run bench:login -- 7 4000` for 7 rounds with slices of 4,000 ms.
 import path from 'node:path'
 import { PASSWORD, startApi, type ApiUnderTest } from '../harness/api-under-test.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { createEmptyDatabase } from '../harness/empty-database.js'
 import { publish, versionsOf } from '../harness/measurements.js'
 import { cpuMicroseconds, cpuMicrosecondsOfTree } from '../harness/process-figures.js'
@@ -16,8 +16,7 @@ import { startRawSigning } from '../refresh-rate/load.js'
 import { startRawHashing, startSignInLoad, type Load } from './load.js'
 import { reportOn, type Sample } from './report.js'
 
-const ROUNDS = numberArgument(0, 'rounds', 7)
-const SLICE_MS = numberArgument(1, 'milliseconds of a slice', 4000)
+const [ROUNDS, SLICE_MS] = readArguments(['rounds', wholeNumber, 7], ['milliseconds of a slice', wholeNumber, 4000])
 const KEY_BITS = 4096
 const BCRYPT_COST = 12
 const USERS = 100

@@ -2,16 +2,14 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startLocalMode, type LocalMode } from '../../system-test/fixtures/local-mode.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { fraction, progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { figureOf, publish, type Figure } from '../harness/measurements.js'
 import { ratios, withRange } from '../harness/statistics.js'
 import { withTeardown, type Teardown } from '../harness/teardown.js'
 import { processMemory, type ProcessMemory } from './process-memory.js'
 import { traffic } from './traffic.js'
 
-const ROUNDS = numberArgument(0, 'starts', 3)
-const CLIENTS = numberArgument(1, 'clients', 100)
-const SETTLE_S = numberArgument(2, 'seconds of rest', 20)
+const [ROUNDS, CLIENTS, SETTLE_S] = readArguments(['starts', wholeNumber, 3], ['clients', wholeNumber, 100], ['seconds of rest', fraction, 20])
 const PARTS = ['api', 'ws', 'worker'] as const
 const NAMES = { bare: 'bare Node.js', api: 'API', ws: 'socket server', worker: 'worker' }
 const AIMS = { api: { atMost: 120 }, ws: { atMost: 75 }, worker: { atMost: 90 } }

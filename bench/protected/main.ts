@@ -1,6 +1,6 @@
 // GET /api/protected of one API process beside the same application without authentication, and beside what others
 // would write. All servers run throughout and are asked in turn; the client runs on the same cores.
-import { numberArgument, progress } from '../harness/command-line.js'
+import { progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { figureOf, publish, versionsOf, type Figure } from '../harness/measurements.js'
 import { alternate } from '../harness/slices.js'
 import { median, ratios, withRange } from '../harness/statistics.js'
@@ -31,8 +31,7 @@ const RATIO_AIMS: Partial<Record<Name, number>> = {
 const AUTHENTICATED = [OURS, 'same-fastify-jwt', 'same-fastify-jwt-cached', 'fastify-jwt', 'fastify-jwt-cached', 'express'] as const
 const RATE_AIM = 10_000
 
-const rounds = numberArgument(0, 'rounds', 9)
-const sliceMs = numberArgument(1, 'milliseconds a slice', 2000)
+const [rounds, sliceMs] = readArguments(['rounds', wholeNumber, 9], ['milliseconds a slice', wholeNumber, 2000])
 
 await withTeardown(async t => {
   installPeers()

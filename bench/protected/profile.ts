@@ -2,7 +2,7 @@
 // bench:protected-profile -- 10000 without` for the same application without authentication. Main thread only.
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { oneOf, progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
 import { withTeardown } from '../harness/teardown.js'
 import { profilingOptions, readHotSpots } from '../sockets/cpu-profile.js'
@@ -13,8 +13,8 @@ import { signIn } from './sign-in.js'
 const BITS = 2048
 const SPOTS = 45
 
-const milliseconds = numberArgument(0, 'milliseconds', 10_000)
-const withoutAuthentication = process.argv[3] === 'without'
+const [milliseconds, authentication] = readArguments(['milliseconds', wholeNumber, 10_000], ['authentication', oneOf('with', 'without'), 'with'])
+const withoutAuthentication = authentication === 'without'
 
 await withTeardown(async t => {
   const folder = path.join(temporaryFolder(t), 'profile')

@@ -44,8 +44,12 @@ export async function startPeer (t: Teardown, script: string, { keysDir }: Pick<
     execArgv: NODE_OPTIONS,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })
-  t.teardown(() => child.kill())
-  const ready = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => undefined)])
+  const exited = once(child, 'exit')
+  t.teardown(async () => {
+    child.kill()
+    await exited
+  })
+  const ready = await Promise.race([once(child, 'message'), exited.then(() => undefined)])
   if (ready === undefined) throw new Error(`${script} did not start`)
   return { port, path: '/protected', pid: child.pid! }
 }

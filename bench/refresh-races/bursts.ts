@@ -1,10 +1,11 @@
 // 64 refreshes with one token at once, 32 on each of two API processes, round after round.
 // Ends with 1 when a round has more than one rotation or successor, or signs somebody out.
 // Usage: npm run bench:refresh-bursts -- [rounds]
+import { readArguments, wholeNumber } from '../harness/command-line.js'
 import { faultsOf, playBurst, type BurstResult, type BurstToken } from './burst-round.js'
 import { withTwoApis } from './two-apis.js'
 
-const rounds = Number(process.argv[2] ?? 1000)
+const [rounds] = readArguments(['rounds', wholeNumber, 1000])
 const KINDS: readonly BurstToken[] = ['first', 'current', 'late']
 
 await withTwoApis(async ({ urls, pool }) => {

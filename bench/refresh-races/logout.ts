@@ -2,12 +2,13 @@
 // Ends with 1 when a refresh that began after the logout's answer succeeds. A round ends when all of its access tokens
 // are refused by both processes.
 // Usage: npm run bench:refresh-logout -- [rounds] [seed]
+import { readArguments, wholeNumber } from '../harness/command-line.js'
 import { Random } from '../refresh-simulator/random.js'
 import { playLogout, type LogoutResult } from './logout-round.js'
 import { withTwoApis } from './two-apis.js'
 
-const rounds = Number(process.argv[2] ?? 1000)
-const random = new Random(Number(process.argv[3] ?? 1))
+const [rounds, seed] = readArguments(['rounds', wholeNumber, 1000], ['seed', wholeNumber, 1])
+const random = new Random(seed)
 
 await withTwoApis(async ({ urls }) => {
   const results: LogoutResult[] = []

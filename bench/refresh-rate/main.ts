@@ -2,7 +2,7 @@
 // PostgreSQL. `npm run bench:refresh -- 7 1000` for 7 rounds with slices of 1,000 ms.
 import path from 'node:path'
 import { PASSWORD, startApi, type ApiUnderTest } from '../harness/api-under-test.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { createEmptyDatabase } from '../harness/empty-database.js'
 import { publish, versionsOf } from '../harness/measurements.js'
 import { cpuMicroseconds, cpuMicrosecondsOfTree } from '../harness/process-figures.js'
@@ -15,8 +15,7 @@ import { startBetterAuth, startOidcProvider } from '../peers/start-peer.js'
 import { startRawSigning, startRefreshLoad } from './load.js'
 import { reportOn, type Report, type Sample } from './report.js'
 
-const ROUNDS = numberArgument(0, 'rounds', 9)
-const SLICE_MS = numberArgument(1, 'milliseconds of a slice', 2000)
+const [ROUNDS, SLICE_MS] = readArguments(['rounds', wholeNumber, 9], ['milliseconds of a slice', wholeNumber, 2000])
 const CLIENTS = 32
 const BCRYPT_COST = 4                                 // nothing here measures passwords
 

@@ -1,6 +1,7 @@
 // Plays refresh-token rules against honest clients and thieves, 24 virtual hours each, and compares them in a table.
 // Ends with 1 when ours signs an honest client out or misses a thief it is meant to catch.
 // Usage: npm run bench:refresh-simulator -- [seed] [clients per row]
+import { readArguments, wholeNumber } from '../harness/command-line.js'
 import { HONEST_LIMITS, HONEST_ROWS, isSignedOut, type HonestRow } from './honest-rows.js'
 import { hydraGrace } from './rules/hydra-grace.js'
 import { ours } from './rules/ours.js'
@@ -12,8 +13,7 @@ import { formatTable, median, percent } from './table.js'
 import { THIEF_LIMITS, THIEF_ROWS, minutesUntilCaught, type ThiefRow } from './thief-rows.js'
 
 const COMPARED = [strict, supabase, supertokens, hydraGrace, ours]
-const seed = Number(process.argv[2] ?? 20_250)
-const clients = Number(process.argv[3] ?? 1000)
+const [seed, clients] = readArguments(['seed', wholeNumber, 20_250], ['clients of a row', wholeNumber, 1000])
 const misses: string[] = []
 
 console.log(`${clients} clients per row, seed ${seed}, 24 h each, a refresh every 15 min\n`)

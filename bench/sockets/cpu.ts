@@ -4,7 +4,7 @@ import { startClient, loopbackAddresses, type Client } from './clients.js'
 import { startDatabase, type Database } from './database.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
 import { cpuMicroseconds } from '../harness/process-figures.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { figureOf, publish, versionsOf, type Figure, type Table } from '../harness/measurements.js'
 import { alternate, type Slice } from '../harness/slices.js'
 import { ratios, withRange } from '../harness/statistics.js'
@@ -12,8 +12,7 @@ import { startComparedServer, startOurServer, type ServerUnderTest } from './ser
 import { withTeardown, type Teardown } from '../harness/teardown.js'
 import { makeKeyFiles, type KeyFiles } from './tokens.js'
 
-const ROUNDS = numberArgument(0, 'rounds', 9)
-const SLICE_MS = numberArgument(1, 'slice milliseconds', 2000)
+const [ROUNDS, SLICE_MS] = readArguments(['rounds', wholeNumber, 9], ['milliseconds of a slice', wholeNumber, 2000])
 const CONNECT_TOKENS = 6000
 const REAUTH_SOCKETS = 300
 const REAUTHS_EACH = 10

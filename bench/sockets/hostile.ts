@@ -11,7 +11,7 @@ import { breakHandshakes } from './hostile/broken-handshakes.js'
 import { neverRead } from './hostile/never-reads.js'
 import { sendRandomFrames } from './hostile/random-frames.js'
 import { ResidentWatch } from './hostile/resident-watch.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { fraction, progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { printHead } from '../harness/report.js'
 import { megabytes, percentile } from '../harness/statistics.js'
 import { readMetrics } from './server-metrics.js'
@@ -19,8 +19,7 @@ import { startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown } from '../harness/teardown.js'
 import { TokenMint, makeKeyFiles } from './tokens.js'
 
-const MINUTES = numberArgument(0, 'minutes', 10)
-const SEED = numberArgument(1, 'seed', 1)
+const [MINUTES, SEED] = readArguments(['minutes of random frames', fraction, 10], ['seed', wholeNumber, 1])
 const ECHO_SOCKETS = 100
 const MESSAGES_UNREAD = 10_000
 const HANDSHAKES = 5000

@@ -5,18 +5,18 @@ import { callAll, loopbackAddresses, startClient, type Client } from './clients.
 import { startDatabase } from './database.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
 import { residentBytes } from '../harness/process-figures.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { fraction, progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { publish, versionsOf, type Figure } from '../harness/measurements.js'
 import { megabytes } from '../harness/statistics.js'
 import { startComparedServer, startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown, type Teardown } from '../harness/teardown.js'
 import { makeKeyFiles, type KeyFiles } from './tokens.js'
 
-const COUNT = numberArgument(0, 'count', 19_000)
+const [COUNT, SETTLE_SECONDS] = readArguments(['sockets', wholeNumber, 19_000], ['seconds to settle', fraction, 15])
 const CLIENTS = 2
 const share = Math.floor(COUNT / CLIENTS)
 /** V8 gives back what the start has needed when nothing has happened for 10 to 20 seconds. */
-const SETTLE_MS = numberArgument(1, 'seconds to settle', 15) * 1000
+const SETTLE_MS = SETTLE_SECONDS * 1000
 const SETTLE_FIRST_MS = 2 * SETTLE_MS
 const AIM_BYTES = 3072
 

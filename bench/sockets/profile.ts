@@ -7,7 +7,7 @@ import { loopbackAddresses, startClient, type Client } from './clients.js'
 import { profilingOptions, readHotSpots } from './cpu-profile.js'
 import { startDatabase, type Database } from './database.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
-import { progress } from '../harness/command-line.js'
+import { oneOf, progress, readArguments } from '../harness/command-line.js'
 import { printHead } from '../harness/report.js'
 import { startOurServer } from './server-under-test.js'
 import { withTeardown } from '../harness/teardown.js'
@@ -29,18 +29,14 @@ const LOADS: Record<string, { sockets: number, tokens: number, run: Load }> = {
   revoke: { sockets: REVOKED_SOCKETS, tokens: REVOKED_SOCKETS, run: revokeAll }
 }
 
-const wanted = process.argv[2]
-if (wanted !== undefined && !Object.hasOwn(LOADS, wanted)) {
-  console.error(`"${wanted}" is none of ${Object.keys(LOADS).join(', ')}`)
-  process.exit(2)
-}
+const [wanted] = readArguments(['what is profiled', oneOf('all', ...Object.keys(LOADS)), 'all'])
 
 await withTeardown(async t => {
   printHead('Where our server spends its time: own time of functions of the main thread', ['uWebSockets.js', 'jose', 'pg'])
   const keys = makeKeyFiles(temporaryFolder(t))
   const database = await startDatabase(t)
   for (const [name, { sockets, tokens, run }] of Object.entries(LOADS)) {
-    if (wanted !== undefined && wanted !== name) continue
+    if (wanted !== 'all' && wanted !== name) continue
     await withTeardown(async own => {
       progress(name)
       const folder = path.join(temporaryFolder(own), 'profile')

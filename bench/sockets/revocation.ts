@@ -7,7 +7,7 @@ import { sharedClock } from './crowd.js'
 import { startDatabase, type Database } from './database.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
 import { cpuMicroseconds } from '../harness/process-figures.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { publish, versionsOf, type Figure, type Table } from '../harness/measurements.js'
 import { percentile } from '../harness/statistics.js'
 import { percentileBetween, readMetrics } from './server-metrics.js'
@@ -15,8 +15,7 @@ import { startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown } from '../harness/teardown.js'
 import { makeKeyFiles } from './tokens.js'
 
-const COUNT = numberArgument(0, 'count', 19_000)
-const SINGLE = numberArgument(1, 'single', 200)
+const [COUNT, SINGLE] = readArguments(['sockets', wholeNumber, 19_000], ['single revocations', wholeNumber, 200])
 const CLIENTS = 2
 const share = Math.floor(COUNT / CLIENTS)
 const PROBE_EVERY_MS = 5

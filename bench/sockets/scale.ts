@@ -7,19 +7,18 @@ import { sharedClock, type Closes } from './crowd.js'
 import { startDatabase } from './database.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
 import { cpuMicroseconds, kernelSocketBytes, residentBytes } from '../harness/process-figures.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { fraction, progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { publish, versionsOf, type Figure, type Table } from '../harness/measurements.js'
 import { megabytes } from '../harness/statistics.js'
 import { startOurServer, type ServerUnderTest } from './server-under-test.js'
 import { withTeardown } from '../harness/teardown.js'
 import { makeKeyFiles } from './tokens.js'
 
-const COUNT = numberArgument(0, 'count', 100_000)
-const PROCESSES = numberArgument(1, 'processes', 6)
+const [COUNT, PROCESSES, SETTLE_SECONDS] = readArguments(['sockets', wholeNumber, 100_000], ['processes', wholeNumber, 6], ['seconds to settle', fraction, 15])
 const CLIENTS = 6
 const ADDRESSES = 12
 /** V8 gives back what the start has needed when nothing has happened for 10 to 20 seconds. */
-const SETTLE_MS = numberArgument(2, 'seconds to settle', 15) * 1000
+const SETTLE_MS = SETTLE_SECONDS * 1000
 const SETTLE_FIRST_MS = 2 * SETTLE_MS
 /** A server that has lost the news reads the table within two seconds. */
 const OTHERS_WOULD_CLOSE_WITHIN_MS = 3000

@@ -1,7 +1,7 @@
 // From nothing to everything ready with ./start.sh, and again with data and keys, beside an empty program of Node.js.
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { numberArgument } from '../harness/command-line.js'
+import { readArguments, wholeNumber } from '../harness/command-line.js'
 import { figureOf, publish, versionsOf } from '../harness/measurements.js'
 import { cpuMicrosecondsOfEndedChildren } from '../harness/process-figures.js'
 import { alternate } from '../harness/slices.js'
@@ -10,7 +10,7 @@ import { withTeardown, type Teardown } from '../harness/teardown.js'
 import { temporaryFolder } from '../harness/temporary-folder.js'
 import { timedStart, type Start } from './timed-start.js'
 
-const ROUNDS = numberArgument(0, 'rounds', 7)
+const [ROUNDS] = readArguments(['rounds', wholeNumber, 7])
 const WALL_AIM = { atMost: 5 }
 /** In one slice; CPU time is known in steps of 10 ms. */
 const EMPTY_PROGRAMS = 10

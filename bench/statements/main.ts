@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import { createPool } from '../../fastify-api/src/db/pool.js'
 import { deviceSecret, familySecret, GENERATION, populate } from '../growth/populate.js'
 import { createUsers, makeKeys } from '../harness/api-under-test.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { fraction, progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { startBenchDatabase, type BenchDatabase } from '../harness/database.js'
 import { figureOf, publish, versionsOf, type Figure } from '../harness/measurements.js'
 import { alternate } from '../harness/slices.js'
@@ -14,8 +14,7 @@ import { withTeardown } from '../harness/teardown.js'
 import { arriveAtRate, askAgain, type Latencies } from './load.js'
 import { EMPTY_COMMIT, sessionStatements, type Someone } from './session-statements.js'
 
-const SECONDS = numberArgument(0, 'seconds a slice', 0.5)
-const SESSIONS = numberArgument(1, 'sessions', 100_000)
+const [SECONDS, SESSIONS] = readArguments(['seconds a slice', fraction, 0.5], ['sessions', wholeNumber, 100_000])
 const CONNECTIONS = 32
 const WS_CONNECTIONS = 4
 const ROUNDS = 7

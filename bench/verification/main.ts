@@ -1,7 +1,7 @@
 // What it costs to tell whether an access token is good: our verifier and its memory of verified tokens, as the API and
 // the socket process use them, beside OpenSSL alone and beside other libraries. All in this process, in turn.
 import { makeKeys } from '../harness/api-under-test.js'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { figureOf, publish, versionsOf, type Figure, type Table } from '../harness/measurements.js'
 import { alternate } from '../harness/slices.js'
 import { percentile, ratios, withRange } from '../harness/statistics.js'
@@ -24,8 +24,7 @@ type Name = keyof typeof TITLES
 /** Microseconds. */
 const AIMS: Partial<Record<Name, { mean?: number, p99?: number }>> = { ours: { p99: 1000 }, 'ours-known': { mean: 10 } }
 
-const rounds = numberArgument(0, 'rounds', 9)
-const count = numberArgument(1, 'access tokens', 1000)
+const [rounds, count] = readArguments(['rounds', wholeNumber, 9], ['access tokens', wholeNumber, 1000])
 
 installPeers()
 const { fastJwtVerifier, joseVerifier, ourVerifiers, rawVerifier, signedBytes } = await import('./verifiers.js')
