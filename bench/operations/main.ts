@@ -2,7 +2,7 @@
 // `npm run bench:operations -- 1000 2000` for 1,000 of each request and 2,000 sockets.
 import { cpuUsage } from 'node:process'
 import bcrypt from 'bcrypt'
-import { numberArgument, progress } from '../harness/command-line.js'
+import { progress, readArguments, wholeNumber } from '../harness/command-line.js'
 import { publish, versionsOf, type Figure } from '../harness/measurements.js'
 import { withTeardown } from '../harness/teardown.js'
 import { measureApi } from './api-costs.js'
@@ -10,8 +10,7 @@ import type { Costs, Part } from './costs.js'
 import { measureEvents } from './event-costs.js'
 import { measureSockets } from './socket-costs.js'
 
-const OPERATIONS = numberArgument(0, 'operations', 2000)
-const SOCKETS = numberArgument(1, 'sockets', 4000)
+const [OPERATIONS, SOCKETS] = readArguments(['operations', wholeNumber, 2000], ['sockets', wholeNumber, 4000])
 const BITS = [4096, 2048] as const
 const EVENTS_EACH = 3
 const HASH_COST = 12
