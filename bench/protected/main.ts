@@ -61,7 +61,7 @@ await withTeardown(async t => {
   const figures: Record<string, Figure> = {
     'protected.rate': figureOf(TITLES[OURS], '/s', perSecond(OURS), { atLeast: RATE_AIM }),
     ...Object.fromEntries(names.filter(name => name !== OURS).map(name => [`protected.${name}.ratio`,
-      figureOf(`${TITLES[OURS]} by: ${TITLES[name]}`, 'x', ratios(perSecond(OURS), perSecond(name)), RATIO_AIMS[name] === undefined ? undefined : { atLeast: RATIO_AIMS[name] })])),
+      figureOf(`${TITLES[OURS]} ÷ ${TITLES[name]}`, 'x', ratios(perSecond(OURS), perSecond(name)), RATIO_AIMS[name] === undefined ? undefined : { atLeast: RATIO_AIMS[name] })])),
     ...Object.fromEntries(names.map(name => [`protected.${name}.cpu`, figureOf(`CPU of a request: ${TITLES[name]}`, 'µs', results[name].map(({ cpu }) => cpu))]))
   }
   publish({
@@ -75,7 +75,7 @@ await withTeardown(async t => {
     figures,
     tables: [{
       caption: 'One process, one connection asks one request at a time',
-      head: ['server', 'requests/s', 'ours by it', 'aim', 'CPU µs', 'busy', 'p50 ms', 'p99 ms'],
+      head: ['server', 'requests/s', 'ours ÷ this', 'aim', 'CPU µs', 'busy', 'p50 ms', 'p99 ms'],
       rows: names.map(name => [
         TITLES[name], withRange(perSecond(name), 0), name === OURS ? '' : withRange(ratios(perSecond(OURS), perSecond(name))),
         name === OURS ? `≥ ${RATE_AIM}/s` : RATIO_AIMS[name] === undefined ? '' : `≥ ${RATIO_AIMS[name]}`,
