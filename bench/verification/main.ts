@@ -79,7 +79,7 @@ async function measure (t: Teardown, bits: 2048 | 4096): Promise<{ figures: Reco
   }
   const table = {
     caption: `RS256, ${bits} bits; microseconds`,
-    head: ['verifier', 'mean', 'p50', 'p99', 'crypto.verify by it', 'aim'],
+    head: ['verifier', 'mean', 'p50', 'p99', 'crypto.verify ÷ this', 'aim'],
     rows: names.map(name => [
       TITLES[name], withRange(means(name), 1), withRange(shares(name, 0.5), 1), withRange(shares(name, 0.99), 1),
       name.endsWith('known') ? '' : withRange(ratios(means('raw'), means(name))), aimText(name)
