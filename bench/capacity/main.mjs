@@ -1,17 +1,19 @@
-// What a load needs: `npm run capacity -- [measurements.json] [loginsPerDay=1e8] [refreshesPerDay=1e9] …`
-import { readFileSync } from 'node:fs'
+// What a load needs: `npm run capacity -- [measurements.json] [loginsPerDay=1e8] [refreshesPerLogin=20] …`
 import { fileURLToPath } from 'node:url'
+import { readArguments, USAGE } from './arguments.mjs'
 import { capacityTables } from './capacity-tables.mjs'
+import { readMeasurements } from './read-measurements.mjs'
 
-const words = process.argv.slice(2)
-const changes = Object.fromEntries(words.filter(word => word.includes('=')).map(word => [word.split('=')[0], Number(word.split('=')[1])]))
-const file = words.find(word => !word.includes('=')) ?? fileURLToPath(new URL('../results/operations.json', import.meta.url))
+const USUAL_FILE = fileURLToPath(new URL('../results/operations.json', import.meta.url))
 
 try {
-  for (const [name, table] of Object.entries(capacityTables(JSON.parse(readFileSync(file, 'utf8')), changes))) {
-    if (name !== 'measured') console.log(`${name}\n\n${table}`)
-  }
+  const { help, file = USUAL_FILE, changes } = readArguments(process.argv.slice(2))
+  console.log(help ? USAGE : tablesOf(file, changes))
 } catch (err) {
-  console.error(err.code === 'ENOENT' ? `${file} is not there; npm run bench:operations writes it` : err.message)
+  console.error(err.message)
   process.exitCode = 1
+}
+
+function tablesOf (file, changes) {
+  return Object.entries(capacityTables(readMeasurements(file), changes)).map(([name, table]) => `${name}\n\n${table}`).join('\n')
 }

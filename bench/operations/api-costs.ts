@@ -1,81 +1,66 @@
-import { createRedis, REDIS_MISSING } from '../../packages/auth-contract/test/fixtures/redis-server.js'
-import { ApiClient, type SignedIn } from '../growth/api-client.js'
-import { deviceSecret, populate } from '../growth/populate.js'
-import { readSizes, type RelationSize } from '../growth/sizes.js'
-import { openTokens } from '../growth/tokens.js'
-import { createUsers, startApi, USERS } from '../harness/api-under-test.js'
+import type { SignedIn } from '../growth/api-client.js'
+import { deviceSecret } from '../growth/populate.js'
 import { progress } from '../harness/command-line.js'
-import type { Teardown } from '../harness/teardown.js'
-import { measureCosts, type Costs, type Place } from './costs.js'
+import { AT_ONCE, type ApiUnderMeasure } from './api-under-measure.js'
+import { COLLECTED_MS, meanCosts, measureCosts, type Costs } from './costs.js'
 
-const AT_ONCE = 16
 /** Hash processes have idle priority: what they cannot do soon enough beside everything else is refused. */
 const SIGN_INS_AT_ONCE = 2
-const BCRYPT_COST = 4
 const CALLS_EACH = 10
-/** So many that each cold operation finds pages of its own. */
-const USERS_AT_LEAST = 100_000
-const COLD = 200
+const WARM_UP = AT_ONCE * 10
+/** Few beside the pages of the population, so that hardly two meet on one. */
+const COLD_BATCH = 200
+const COLD_BATCHES = 2
+export const COLD_EACH = COLD_BATCH * COLD_BATCHES
 
-export interface ApiCosts { costs: Record<string, Costs>, sizes: RelationSize[] }
+type Person = { n: number, cookie: string }
 
-/**
- * What requests cost the API, PostgreSQL and Redis. Hash processes are not the API's process here, nor is what they do.
- * The cold ones are the first to write to their pages after a checkpoint, so that the log gets these as a whole.
- * @param operations how often each is done
- */
-export async function measureApi (t: Teardown, bits: 2048 | 4096, operations: number): Promise<ApiCosts> {
-  const redis = REDIS_MISSING ? undefined : await createRedis(t)
-  const api = await startApi(t, { bits, bcryptCost: BCRYPT_COST, settings: redis === undefined ? {} : { REDIS_URL: redis.url } })
-  const { admin } = api.database
-  const users = Math.max(USERS_AT_LEAST, 2 * operations)
-  progress(`${bits} bits: filling ${users} users`)
-  await createUsers(api.database, api.keysDir, { from: USERS, count: users - USERS, bcryptCost: BCRYPT_COST })
-  await populate(api.database, users)
-  const tokens = await openTokens(t, api, users)
-  const client = new ApiClient(api.url, AT_ONCE)
-  t.teardown(() => client.close())
-  const place: Place = { admin, redis, parts: { api: api.pid, postgres: api.database.postmasterPid, ...redis === undefined ? {} : { redis: await redisPid(redis) } } }
-  const measure = async (what: string, work: () => Promise<number>): Promise<Costs> => {
-    progress(`${bits} bits: ${what}`)
-    return await measureCosts(place, work)
-  }
-
-  const logIn = (people: Array<{ n: number }>) => () => eachOf(people, async ({ n }) => { await client.logIn(`user${n}`, deviceSecret(n)) }, SIGN_INS_AT_ONCE)
-  await logIn(await tokens.take(AT_ONCE * 20))()                // warms up
-  await admin.query('checkpoint')
-  const loginCold = await measure('cold sign-ins', logIn(await tokens.take(COLD)))
-  await admin.query('checkpoint')
-  const cold = await tokens.take(COLD)
-  const refreshCold = await measure('cold refreshes', () => eachOf(cold, async ({ cookie }) => { await client.refresh(cookie) }))
-
-  const people = await tokens.take(operations)
-  let holders: Array<Pick<SignedIn, 'cookie'>> = people
-  const refresh = async () => {
-    const renewed: SignedIn[] = []
-    const done = await eachOf(holders, async ({ cookie }) => { renewed.push(await client.refresh(cookie)) })
-    holders = renewed
-    return done
-  }
-  const accessTokens = () => (holders as SignedIn[]).map(({ accessToken }) => accessToken)
-  const repeated = <Item>(items: Item[]) => Array.from({ length: CALLS_EACH }, () => items).flat()
-
-  await logIn(people)()                               // writes to their pages
-  const login = await measure('sign-ins', logIn(people))
-  await refresh()
-  const refreshed = await measure('refreshes', refresh)
-  const protectedFirst = await measure('protected calls with access tokens seen for the first time', () => eachOf(accessTokens(), token => client.callProtected(token)))
-  const protectedCall = await measure('protected calls', () => eachOf(repeated(accessTokens()), token => client.callProtected(token)))
-  const list = await measure('lists of sessions', () => eachOf(accessTokens(), async token => { await client.listSessions(token) }))
-  const logout = await measure('sign-outs', () => eachOf(holders, ({ cookie }) => client.logOut(cookie)))
-  return {
-    costs: { 'login.cold': loginCold, login, 'refresh.cold': refreshCold, refresh: refreshed, protectedFirst, protected: protectedCall, list, logout },
-    sizes: await readSizes(api.database)
-  }
+/** How many users one round takes. */
+export function usersOfRound (operations: number): number {
+  return WARM_UP + 3 * COLD_EACH + operations
 }
 
-async function redisPid (redis: { command: (name: string, ...args: string[]) => Promise<unknown> }): Promise<number> {
-  return Number(/^process_id:(\d+)/m.exec(String(await redis.command('info', 'server')))![1])
+/**
+ * One round: what each kind of request costs the API, PostgreSQL and Redis. Hash processes are not the API's process
+ * here, nor is what they do. The cold ones are the first to write to their pages after a checkpoint, so that the log
+ * gets these as a whole; there is a checkpoint before each batch of them.
+ * @param operations how often each is done, the cold ones aside
+ */
+export async function measureRound ({ place, tokens, client }: ApiUnderMeasure, what: string, operations: number): Promise<Record<string, Costs>> {
+  const measure = async (operation: string, work: () => Promise<number>, settleMs = 0): Promise<Costs> => {
+    progress(`${what}: ${operation}`)
+    return await measureCosts(place, work, settleMs)
+  }
+  const measureCold = async (operation: string, work: (people: Person[]) => () => Promise<number>): Promise<Costs> => {
+    const batches: Costs[] = []
+    for (let batch = 0; batch < COLD_BATCHES; batch++) {
+      const people = await tokens.take(COLD_BATCH)
+      await place.admin.query('checkpoint')
+      batches.push(await measure(`cold ${operation}`, work(people)))
+    }
+    return meanCosts(batches)
+  }
+  const logIn = (people: Person[]) => () => eachOf(people, async ({ n }) => { await client.logIn(`user${n}`, deviceSecret(n)) }, SIGN_INS_AT_ONCE)
+  const logOut = (people: Array<Pick<SignedIn, 'cookie'>>) => () => eachOf(people, ({ cookie }) => client.logOut(cookie))
+  const refresh = (people: Array<Pick<SignedIn, 'cookie'>>, renewed: SignedIn[]) => () => eachOf(people, async ({ cookie }) => { renewed.push(await client.refresh(cookie)) })
+
+  await logIn(await tokens.take(WARM_UP))()
+  const loginCold = await measureCold('sign-ins', logIn)
+  const refreshCold = await measureCold('refreshes', people => refresh(people, []))
+  const logoutCold = await measureCold('sign-outs', logOut)
+
+  const people = await tokens.take(operations)
+  await logIn(people)()                               // writes to their pages
+  const login = await measure('sign-ins', logIn(people))
+  const [first, holders]: [SignedIn[], SignedIn[]] = [[], []]
+  await refresh(people, first)()
+  const refreshed = await measure('refreshes', refresh(first, holders))
+  const protectedFirst = await measure('protected calls with access tokens seen for the first time', () => eachOf(holders, ({ accessToken }) => client.callProtected(accessToken)), COLLECTED_MS)
+  const again = Array.from({ length: CALLS_EACH }, () => holders).flat()
+  const protectedCall = await measure('protected calls', () => eachOf(again, ({ accessToken }) => client.callProtected(accessToken)))
+  const list = await measure('lists of sessions', () => eachOf(holders, async ({ accessToken }) => { await client.listSessions(accessToken) }))
+  const logout = await measure('sign-outs', logOut(holders))
+  return { 'login.cold': loginCold, login, 'refresh.cold': refreshCold, refresh: refreshed, protectedFirst, protected: protectedCall, list, 'logout.cold': logoutCold, logout }
 }
 
 /** @returns how many there were */

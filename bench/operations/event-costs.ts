@@ -6,13 +6,17 @@ import { brokerPid } from '../events/broker.js'
 import { startWorker } from '../events/worker-under-test.js'
 import { progress } from '../harness/command-line.js'
 import type { Teardown } from '../harness/teardown.js'
-import { measureCosts, type Costs } from './costs.js'
+import { COLLECTED_MS, measureCosts, type Costs } from './costs.js'
 
 const AT_ONCE = 50
 const EVERY_MS = 50
 
-/** What the event of a sign-in costs from the outbox to the audit log, through RabbitMQ when it is installed. They come at a steady thousand a second. */
-export async function measureEvents (t: Teardown, events: number): Promise<Costs> {
+/**
+ * What the event of a sign-in costs from the outbox to the audit log, through RabbitMQ when it is installed. They come at
+ * a steady thousand a second.
+ * @param events of each round
+ */
+export async function measureEvents (t: Teardown, events: number, rounds: number): Promise<Costs[]> {
   const rabbit = RABBITMQ_MISSING ? undefined : await createRabbit(t)
   const { database, pid } = await startWorker(t, rabbit?.url)
   const handled = async () => (await database.admin.query<{ count: number }>('select count(*)::int as count from audit_log')).rows[0]!.count
@@ -26,8 +30,11 @@ export async function measureEvents (t: Teardown, events: number): Promise<Costs
     return count
   }
   await stream(AT_ONCE * 10)                          // warms up
-  progress('events')
-  return await measureCosts({
-    admin: database.admin, parts: { worker: pid, postgres: database.postmasterPid, ...rabbit === undefined ? {} : { broker: brokerPid(rabbit) } }
-  }, () => stream(events))
+  const place = { admin: database.admin, parts: { worker: pid, postgres: database.postmasterPid, ...rabbit === undefined ? {} : { broker: brokerPid(rabbit) } } }
+  const costs: Costs[] = []
+  for (let round = 1; round <= rounds; round++) {
+    progress(`events: round ${round} of ${rounds}`)
+    costs.push(await measureCosts(place, () => stream(events), COLLECTED_MS))
+  }
+  return costs
 }
