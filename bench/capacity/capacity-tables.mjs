@@ -43,7 +43,12 @@ export function capacityTables (measurements, changes = {}) {
   const bottlenecks = needs.map(bottlenecksOf)
   const { numbers } = needs[0]
   const columns = TIMES.map(times => times === 1 ? 'this load' : `${times} times`)
-  const originOf = (name, figure) => name in changes ? 'given' : figure !== undefined && measurements.figures[`operations.${figure}`] !== undefined ? 'measured' : 'assumed'
+  const originOf = name => {
+    const { value, figure } = LIMITS[name]
+    if (name in changes) return 'given'
+    if (typeof value === 'function') return 'counted'
+    return measurements.figures[`operations.${figure}`] === undefined ? 'assumed' : 'measured'
+  }
   return {
     machine: `Measured on ${measurements.date} with ${measurements.machine.cores} cores (${measurements.machine.cpu}), Node.js ${measurements.machine.node}. ${spreadOf(measurements)}\n`,
     load: table(['name', 'value', 'is'], Object.entries(LOAD).map(([name, { means }]) => [`\`${name}\``, numbers[name].toLocaleString('en'), means])),
@@ -51,9 +56,11 @@ export function capacityTables (measurements, changes = {}) {
     cores: table(['cores', ...columns], rowsOf(CORES, needs, ({ cores }) => cores)),
     amounts: table(['what', ...columns], rowsOf(AMOUNTS, needs, amounts => amounts)),
     sockets: `The cores of the socket processes are ${show(100 * needs[0].socketBusyShare)} % busy: they wait. Memory or cores decide how many nodes there are, whichever needs more; here ${needs[0].socketGigabytes / numbers.nodeGigabytes >= needs[0].cores.sockets / numbers.nodeCores ? 'memory' : 'cores'}.\n`,
-    redis: `A protected call sends one command. It took ${show(measurements.figures[`operations.protected.${numbers.keyBits}.redisCpu`].value)} µs of Redis beside a single API; one of a busy Redis takes ${show(numbers.redisMicroseconds)} µs (${originOf('redisMicroseconds', LIMITS.redisMicroseconds.figure)}).\n`,
-    limits: table(['name', 'value', 'is', 'because'], Object.entries(LIMITS).map(([name, { value, means, source, figure }]) =>
-      [`\`${name}\``, show(numbers[name]), means, `${typeof value === 'function' && !(name in changes) ? 'counted' : originOf(name, figure)}: ${source}`])),
+    redis: `A protected call sends one command. It took ${show(measurements.figures[`operations.protected.${numbers.keyBits}.redisCpu`].value)} µs of Redis beside a single API; one of a busy Redis takes ${show(numbers.redisMicroseconds)} µs (${originOf('redisMicroseconds')}).\n`,
+    limits: table(['name', 'value', 'is', 'because'], Object.entries(LIMITS).map(([name, { means, source }]) => {
+      const origin = originOf(name)
+      return [`\`${name}\``, ['counted', 'measured'].includes(origin) ? show(numbers[name]) : numbers[name].toLocaleString('en'), means, `${origin}: ${source}`]
+    })),
     bottlenecks: table(['what gives way', 'limit', 'full at so many sign-ins a day', ...columns, 'what takes over'], bottlenecks[0].map(({ name, what, remedy, parts }) =>
       [what, `\`${name}\``, parts === 0 ? 'never' : show(numbers.loginsPerDay / parts), ...bottlenecks.map(all => show(all.find(one => one.name === name).parts)), remedy])),
     cells: table(['cells', ...columns], cellRows(needs, bottlenecks))

@@ -21,7 +21,7 @@ export const LOAD = {
 
 /** What one of them bears before it gives way, and where the number comes from. A function counts it from the others. */
 export const LIMITS = {
-  redisMicroseconds: { value: 14, figure: 'redisCommand.busyCpu', least: 0.1, most: 1000, means: 'microseconds of one command in a Redis that is busy', source: '16 clients that each wait for one answer at a time' },
+  redisMicroseconds: { value: 14, figure: 'redisCommand.busyCpu', least: 0.1, most: 1000, means: 'microseconds of one command in a Redis that is busy', source: '16 clients that each wait for their answer; the script of a wrong password, at sign-ins only, is dearer' },
   redisCommandsPerSecond: { value: ({ utilisation, redisMicroseconds }) => utilisation * 1e6 / redisMicroseconds, least: 1, most: 1e9, means: 'commands a second of one Redis, which has one thread', source: '`utilisation` × 1 s ÷ `redisMicroseconds`' },
   rowMicroseconds: { value: 5, figure: 'revocationRow.apiCpu', least: 0.01, most: 1000, means: 'microseconds of a process to read the row of an ended session', source: 'a process that has 30,000 of them to read' },
   rowPostgresMicroseconds: { value: 4, figure: 'revocationRow.postgresCpu', least: 0.01, most: 1000, means: 'microseconds of PostgreSQL to send that row', source: 'the same' },
