@@ -1,6 +1,6 @@
 // What a sign-in, a refresh, a list of sessions and an end of one take in small and large databases, through one API each,
 // all running side by side. `npm run bench:growth -- 10000 100000 1000000` for those numbers of users and sessions.
-import { startApi, createUsers, USERS, type ApiUnderTest } from '../harness/api-under-test.js'
+import { startApi, createUsers, type ApiUnderTest } from '../harness/api-under-test.js'
 import { progress, readList, wholeNumber } from '../harness/command-line.js'
 import { figureOf, publish, versionsOf, type Figure } from '../harness/measurements.js'
 import { alternate } from '../harness/slices.js'
@@ -60,7 +60,7 @@ await withTeardown(async t => {
 
 async function openPlace (t: Teardown, size: number): Promise<Place> {
   progress(`${size} users: starting`)
-  const api = await startApi(t, { bits: 2048, bcryptCost: BCRYPT_COST })
+  const api = await startApi(t, { bits: 2048, bcryptCost: BCRYPT_COST, users: Math.min(size, STEP) })
   await fill(api, size)
   const client = new ApiClient(api.url, 1)
   t.teardown(() => client.close())
@@ -68,7 +68,7 @@ async function openPlace (t: Teardown, size: number): Promise<Place> {
 }
 
 async function fill ({ database, keysDir }: ApiUnderTest, size: number): Promise<void> {
-  for (let from = USERS; from < size; from += STEP) {
+  for (let from = STEP; from < size; from += STEP) {
     await createUsers(database, keysDir, { from, count: Math.min(STEP, size - from), bcryptCost: BCRYPT_COST })
     if (size > STEP) progress(`users: ${Math.min(size, from + STEP)} of ${size}`)
   }

@@ -30,6 +30,8 @@ export interface ApiOptions {
   /** Of the signing key. */
   bits: 2048 | 4096
   bcryptCost: number
+  /** How many `user<n>` there are; 2,000 when not given. */
+  users?: number
   /** Where the API looks for programs; without `chrt` there its own threads hash. */
   path?: string | undefined
   /** Settings beside those of the benches, which lift the limits, turn the replay window off and log errors only. */
@@ -41,10 +43,10 @@ export interface ApiOptions {
 }
 
 /** The built API, one process, with a PostgreSQL of its own, in which `user0`, `user1` … have one password and one hash of it. */
-export async function startApi (t: Teardown, { bits, bcryptCost, path: programs = process.env['PATH'], settings = {}, nodeOptions = [], program = API }: ApiOptions): Promise<ApiUnderTest> {
+export async function startApi (t: Teardown, { bits, bcryptCost, users = USERS, path: programs = process.env['PATH'], settings = {}, nodeOptions = [], program = API }: ApiOptions): Promise<ApiUnderTest> {
   const keysDir = makeKeys(t, bits)
   const database = await startBenchDatabase(t)
-  await createUsers(database, keysDir, { count: USERS, bcryptCost })
+  await createUsers(database, keysDir, { count: users, bcryptCost })
   const port = await freePort()
   const child = spawn(process.execPath, ['--max-semi-space-size=8', '--heap-growing-percent=50', ...nodeOptions, program], {
     env: {
