@@ -21,10 +21,10 @@ function read (name) {
 }
 
 function section (name, result) {
-  if (result === undefined) return `Not measured yet: \`npm run bench:${name}\`.\n`
+  if (result === undefined) return `Not measured yet: \`npm run bench -- ${name}\`.\n`
   const { method, date, machine, versions, tables } = result
   const programs = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')
-  const place = `\`npm run bench:${name}\`, ${date}: ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, ${machine.kernel}, Node.js ${machine.node}${programs === '' ? '' : `; ${programs}`}.`
+  const place = `\`npm run bench -- ${name}\`, ${date}: ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, ${machine.kernel}, Node.js ${machine.node}${programs === '' ? '' : `; ${programs}`}.`
   return `${place}\n\n${method}\n${tables.map(({ caption, head, rows }) => `\n${caption}\n\n${table(head, rows)}`).join('')}`
 }
 
