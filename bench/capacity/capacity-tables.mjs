@@ -91,7 +91,7 @@ function spreadOf ({ figures }) {
     .filter(([id, { value, low }]) => id.endsWith('Cpu') && low !== undefined && value > 0)
     .map(([, { value, low, high }]) => (high - low) / value).sort((a, b) => a - b)
   if (spreads.length === 0) return 'One run, without ranges.'
-  return `Medians of rounds: between the lowest and the highest round are ${show(100 * spreads[Math.floor(spreads.length / 2)])} % of the CPU time for half of the figures, more for the other half.`
+  return `Medians of rounds: half of the CPU times differ by up to ${show(100 * spreads[Math.floor(spreads.length / 2)])} % from the lowest round to the highest, the others by more.`
 }
 
 function table (head, rows) {

@@ -23,8 +23,8 @@ export const LOAD = {
 export const LIMITS = {
   redisMicroseconds: { value: 14, figure: 'redisCommand.busyCpu', least: 0.1, most: 1000, means: 'microseconds of one command in a Redis that is busy', source: '16 clients that each wait for their answer; the script of a wrong password, at sign-ins only, is dearer' },
   redisCommandsPerSecond: { value: ({ utilisation, redisMicroseconds }) => utilisation * 1e6 / redisMicroseconds, least: 1, most: 1e9, means: 'commands a second of one Redis, which has one thread', source: '`utilisation` × 1 s ÷ `redisMicroseconds`' },
-  rowMicroseconds: { value: 5, figure: 'revocationRow.apiCpu', least: 0.01, most: 1000, means: 'microseconds of a process to read the row of an ended session', source: 'a process that has 30,000 of them to read' },
-  rowPostgresMicroseconds: { value: 4, figure: 'revocationRow.postgresCpu', least: 0.01, most: 1000, means: 'microseconds of PostgreSQL to send that row', source: 'the same' },
+  rowMicroseconds: { value: 6, figure: 'revocationRow.apiCpu', least: 0.01, most: 1000, means: 'microseconds of a process to read the row of an ended session', source: 'a process that has 30,000 of them to read' },
+  rowPostgresMicroseconds: { value: 3, figure: 'revocationRow.postgresCpu', least: 0.01, most: 1000, means: 'microseconds of PostgreSQL to send that row', source: 'the same' },
   readingShare: { value: 0.1, least: 0.001, most: 1, means: 'share of a core of each process that may go into reading ended sessions', source: 'what is left for the requests' },
   readingCores: { value: 16, least: 0.1, most: 10_000, means: 'cores of one PostgreSQL server that may go into sending them', source: 'a quarter of a large server' },
   deliveriesPerSecond: { value: 100_000, least: 1, most: 1e9, means: 'news of ended sessions a second that one Redis, or one PostgreSQL with NOTIFY, tells all processes together', source: 'one write to a connection each' },

@@ -70,6 +70,10 @@ publish({
     caption: 'For each operation, medians (ranges): CPU microseconds by part, bytes of write-ahead log, transactions that write, commands of Redis',
     head: ['operation', ...COST_HEAD],
     rows: [...costs].map(([id, rounds]) => [id, ...costRow(rounds)])
+  }, {
+    caption: 'Of one at a time',
+    head: ['what', 'value'],
+    rows: Object.values(figures).map(({ what, value, unit }) => [what, `${Number(value.toPrecision(2)).toLocaleString('en')} ${unit}`])
   }]
 })
 
