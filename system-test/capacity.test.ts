@@ -106,7 +106,7 @@ t.test('the command says what is wrong with what it was given', async t => {
   const folder = t.testdir({ 'other.json': '{"bench": "login", "figures": {}}', 'text.json': 'root:x:0', 'operations.json': JSON.stringify(createMeasurements()), 'few.json': '{"bench": "operations", "figures": {}}' })
   const run = (...words: string[]) => spawnSync(process.execPath, [PROGRAM, ...words], { encoding: 'utf8', cwd: folder })
   const refused: Array<[string[], RegExp]> = [
-    [['nowhere.json'], /^nowhere\.json is not there; npm run bench:operations writes measurements, and numbers are given as name=number\n$/],
+    [['nowhere.json'], /^nowhere\.json is not there; npm run bench -- operations writes measurements, and numbers are given as name=number\n$/],
     [['1e9'], /^1e9 is not there;/],
     [['text.json'], /^text\.json is not JSON\n$/],
     [['other.json'], /^other\.json does not hold the measurements of bench:operations\n$/],

@@ -31,7 +31,7 @@ export function needsOf (measurements, changes = {}, times = 1) {
   const has = name => measurements.figures[`operations.${name}`] !== undefined
   const figure = name => {
     const found = measurements.figures[`operations.${name}`]?.value
-    if (!Number.isFinite(found)) throw new Error(`${measurements.file} has no figure operations.${name}; npm run bench:operations writes it where redis-server and rabbitmq-server are installed`)
+    if (!Number.isFinite(found)) throw new Error(`${measurements.file} has no figure operations.${name}; npm run bench -- operations writes it where redis-server and rabbitmq-server are installed`)
     return found
   }
   const costOf = (operation, name) => {

@@ -16,7 +16,7 @@ function readText (file) {
   try {
     return readFileSync(file, 'utf8')
   } catch (err) {
-    if (err.code === 'ENOENT') throw new Error(`${file} is not there; npm run bench:operations writes measurements, and numbers are given as name=number`, { cause: err })
+    if (err.code === 'ENOENT') throw new Error(`${file} is not there; npm run bench -- operations writes measurements, and numbers are given as name=number`, { cause: err })
     throw new Error(`${file} cannot be read: ${err.code === 'EISDIR' ? 'it is a folder' : err.message}`, { cause: err })
   }
 }
