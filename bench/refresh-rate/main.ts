@@ -15,7 +15,7 @@ import { startBetterAuth, startOidcProvider } from '../peers/start-peer.js'
 import { startRawSigning, startRefreshLoad } from './load.js'
 import { reportOn, type Report, type Sample } from './report.js'
 
-const [ROUNDS, SLICE_MS] = readArguments(['rounds', wholeNumber, 9], ['milliseconds of a slice', wholeNumber, 2000])
+const [ROUNDS, SLICE_MS] = readArguments(['rounds', wholeNumber, 7], ['milliseconds of a slice', wholeNumber, 6000])
 const CLIENTS = 32
 const BCRYPT_COST = 4                                 // nothing here measures passwords
 
