@@ -82,7 +82,7 @@ function report (results: readonly Measured[], closedSelect1: Measured['closed']
     method: `The product's functions over the product's pool with ${CONNECTIONS} connections (${WS_CONNECTIONS} for those of the socket server), ${SESSIONS} users with a session each and what belongs to it. ` +
       `Requests arrive at random moments with ${SHARE * 100} % of the rate that a closed loop of ${CONNECTIONS} reached right before, at most ${MOST_PER_SECOND} a second; ` +
       `${ROUNDS} pairs of alternating slices of ${SECONDS} s with select 1 at the same rate; the latency counts from when one was due, the wait for a connection included. ` +
-      `${EMPTY_COMMIT} asks for a transaction id and writes nothing else: what the disk takes of every statement that writes. ` +
+      `${EMPTY_COMMIT} writes one record to the log and commits: what the disk takes of every statement that writes. ` +
       'Beside it, as information, the closed loop, whose latency is the queue on the cores. The client runs on the same cores.',
     versions: versionsOf(['pg']),
     figures,

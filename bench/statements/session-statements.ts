@@ -58,7 +58,7 @@ export function sessionStatements (pool: pg.Pool, wsPool: pg.Pool, people: reado
   let turn = 0
 
   return {
-    [EMPTY_COMMIT]: () => pool.query({ name: EMPTY_COMMIT, text: 'select pg_current_xact_id()' }),
+    [EMPTY_COMMIT]: () => pool.query({ name: EMPTY_COMMIT, text: "select pg_logical_emit_message(true, 'bench', '')" }),
     'find-credentials': () => findCredentials(pool, anybody().username),
     'find-device': () => {
       const { userId, deviceHash } = anybody()
