@@ -9,6 +9,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
 import { FRESH_MS, USERS_OF_A_BROWSER } from '../fastify-api/src/auth/devices.js'
 import { GUESS_BUDGETS } from '../fastify-api/src/auth/guess-budgets.js'
+import { COMPUTE_WITHIN_MS, GIVE_UP_AFTER_MS } from '../fastify-api/src/auth/hashing-pool.js'
 import { MAXIMUM_CODE_POINTS, MINIMUM_CODE_POINTS } from '../fastify-api/src/auth/password-policy.js'
 import { newFamilySecret } from '../fastify-api/src/auth/refresh-token.js'
 import { MAXIMUM } from '../fastify-api/src/auth/sign-in.js'
@@ -17,7 +18,6 @@ import { MAXIMUM_FAILURES } from '../fastify-api/src/db/guess-ceilings.js'
 import { ANSWER_WITHIN_MS as CONFIRMED_WITHIN_MS, HEARTBEAT_SECONDS } from '../fastify-api/src/events/rabbitmq-transport.js'
 import { ANSWER_WITHIN_MS as COUNTED_WITHIN_MS } from '../fastify-api/src/limits/redis-counters.js'
 import { SMTP_CONNECTIONS, TIMEOUTS } from '../fastify-api/src/mail/smtp-transport.js'
-import { FINISH_WITHIN_MS } from '../fastify-api/src/stop-time.js'
 import { WorkerConfig } from '../fastify-api/src/worker-config.js'
 import { buyTicket, createOtherUser, login, startApi } from '../fastify-api/test/fixtures/api.js'
 import { ANSWER_WITHIN_MS as PUBLISHED_WITHIN_MS } from '../packages/auth-contract/src/redis-carrier.js'
@@ -127,7 +127,7 @@ t.test('every figure of SECURITY.md is what a server with default settings does'
     `| 2 and 1 | ${PUBLISHED_WITHIN_MS / 1000} s | reads PostgreSQL every ${READ_EVERY_MS / 1000} s`,
     `| 1 | ${CONFIRMED_WITHIN_MS / 1000} s, heartbeat ${HEARTBEAT_SECONDS} s |`,
     `| ${SMTP_CONNECTIONS} | ${TIMEOUTS.connectMs / 1000} s to connect, ${TIMEOUTS.silenceMs / 1000} s of silence |`,
-    `${app.server.requestTimeout / 1000} s for a request, ${FINISH_WITHIN_MS / 1000} s for the answer to a password, ${app.initialConfig.bodyLimit} bytes of body | 408, 503, 413 |`,
+    `${app.server.requestTimeout / 1000} s for a request, ${(GIVE_UP_AFTER_MS + COMPUTE_WITHIN_MS) / 1000} s for a password's hash, ${app.initialConfig.bodyLimit} bytes of body | 408, 503, 413 |`,
     `${ws.WS_MAX_SOCKETS}, ${ws.WS_MAX_SOCKETS_PER_ADDRESS} of an address, ${ws.WS_MAX_SOCKETS_PER_USER} of a user | ${ws.WS_AUTH_TIMEOUT.seconds} s without a credential, ${IDLE_TIMEOUT_SECONDS} s of silence`,
     `keeps these events ${days(worker.AUDIT_RETENTION.milliseconds)} d`
   ]

@@ -65,7 +65,7 @@ export interface AppResources {
   metrics: ApiMetrics
 }
 
-// An answer is given when what it waits for is there or has failed. Only password hashes have no end of their own: see the routes that ask for them.
+// No limit for an answer: all that it waits for ends by itself. Fastify's `handlerTimeout` would end with the body of the request, before the work begins.
 /** Milliseconds: for a request to arrive, for the next one on a kept connection (longer than a proxy keeps it). */
 export const TIMEOUTS = { requestTimeout: 10_000, keepAliveTimeout: 72_000 }
 

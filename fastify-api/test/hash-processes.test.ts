@@ -53,6 +53,21 @@ t.test('the hash processes of the built API', { skip }, async t => {
     t.ok(hashing().every(({ pid }) => before.every(old => old.pid !== pid)))
   })
 
+  t.test('get no processor: whoever asked is told after a while, and soon they work again', async t => {
+    const { server, hashing } = await start(t)
+    const { accessToken } = await (await signIn(server)).json() as { accessToken: string }
+    const stopped = hashing()
+    for (const { pid } of stopped) process.kill(pid, 'SIGSTOP')
+    const answers = await Promise.all([signIn(server), ask(server, '/api/reauthenticate', { password: 'password123' }, { authorization: `Bearer ${accessToken}` })])
+    for (const answer of answers) {
+      t.equal(answer.status, 503)
+      t.match(await answer.json(), { code: 'overloaded' })
+    }
+    for (const { pid } of stopped) process.kill(pid, 'SIGCONT')
+    while (await logIn(server) !== 200) continue
+    t.same(hashing(), stopped)
+  })
+
   t.test('end with an API that is killed, at work or not', async t => {
     const { server, hashing } = await start(t, { BCRYPT_COST: '12' })
     const left = hashing()
@@ -81,10 +96,16 @@ t.test('without chrt the threads of the API hash', async t => {
   t.match(server.output(), 'hashed in the threads of this process')
 })
 
-async function logIn ({ url }: RunningServer): Promise<number> {
-  const response = await fetch(`${url}/api/login`, {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username: 'testuser', password: 'password123' })
-  })
+async function logIn (server: RunningServer): Promise<number> {
+  const response = await signIn(server)
   await response.text()
   return response.status
+}
+
+function signIn (server: RunningServer): Promise<Response> {
+  return ask(server, '/api/login', { username: 'testuser', password: 'password123' })
+}
+
+function ask ({ url }: RunningServer, path: string, body: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })
 }

@@ -13,7 +13,7 @@ export interface HashingPoolOptions {
 export interface HashingPlace {
   /**
    * First come, first served. A second hash in the same place is not refused either.
-   * @throws {AuthError} `temporarily_unavailable` when the worker ended or the pool was closed; `overloaded` when none became free in five seconds
+   * @throws {AuthError} `temporarily_unavailable` when the worker ended or the pool was closed; `overloaded` when none became free in five seconds, or the hash took more than ten
    */
   run<Task extends HashTask> (task: Task): Promise<HashResult<Task>>
   release (): void
@@ -28,7 +28,9 @@ interface Waiting {
 }
 
 /** Only when the rate has collapsed since the place was given. */
-const GIVE_UP_AFTER_MS = 5000
+export const GIVE_UP_AFTER_MS = 5000
+/** On a busy machine a process of idle priority may get no processor for long. */
+export const COMPUTE_WITHIN_MS = 10_000
 const WEIGHT_OF_NEWEST = 0.2
 const BUCKETS_S = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 5, 10]
 
@@ -112,8 +114,11 @@ export class HashingPool {
     const startedAt = performance.now()
     this.#observeWait((startedAt - since) / 1000)
     this.#startedAt.set(worker, startedAt)
+    // Only the caller is free then: the worker is at it until it has computed or is replaced.
+    const tooLate = setTimeout(() => reject(this.#overloaded()), COMPUTE_WITHIN_MS)
     // The worker is free before its caller knows: who asks for a place right then must not be told that it is busy.
     const finish = () => {
+      clearTimeout(tooLate)
       this.#startedAt.delete(worker)
       this.#dispatch()
     }

@@ -7,7 +7,6 @@ import type { DeviceCookie } from '../device-cookie.js'
 import type { ApiMetrics } from '../metrics.js'
 import type { RefreshCookie } from '../refresh-cookie.js'
 import { originOf } from '../request-origin.js'
-import { FINISH_WITHIN_MS } from '../stop-time.js'
 import { limitedGuess } from './limited-guess.js'
 import { LoginResponse, problems } from './schemas.js'
 
@@ -22,8 +21,7 @@ export const loginRoute: FastifyPluginAsyncTypebox<LoginOptions> = async (app, {
   app.post('/login', {
     schema: { summary: 'Sign in with a password', tags: ['sessions'], body: LoginRequest, response: { 200: LoginResponse, ...problems(400, 401, 403, 413, 415, 429, 503) } },
     config: app.rateLimitOf('login'),
-    onRequest: app.requireAllowedOrigin,
-    handlerTimeout: FINISH_WITHIN_MS          // a hash that has begun may get no processor for longer
+    onRequest: app.requireAllowedOrigin
   }, async (request, reply) => {
     const outcome = await signIn(signInContext, {
       identifier: request.body.username,

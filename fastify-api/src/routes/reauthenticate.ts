@@ -3,7 +3,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { MAXIMUM_CODE_POINTS } from '../auth/password-policy.js'
 import { reauthenticate, type ReauthenticateContext } from '../auth/reauthenticate.js'
 import { originOf } from '../request-origin.js'
-import { FINISH_WITHIN_MS } from '../stop-time.js'
 import { limitedGuess } from './limited-guess.js'
 import { problems } from './schemas.js'
 
@@ -23,8 +22,7 @@ export const reauthenticateRoute: FastifyPluginAsyncTypebox<ReauthenticateOption
       response: { 204: Type.Null(), ...problems(400, 401, 413, 415, 429, 503) }
     },
     config: app.rateLimitOf('reauthenticate'),
-    preValidation: app.authenticate,
-    handlerTimeout: FINISH_WITHIN_MS          // as for a sign-in
+    preValidation: app.authenticate
   }, async (request, reply) => {
     const { subject: userId, sessionId } = request.principal!
     const outcome = await reauthenticate(reauthenticateContext, { userId, sessionId, password: request.body.password, origin: originOf(request) })
