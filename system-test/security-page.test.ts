@@ -127,7 +127,7 @@ t.test('every figure of SECURITY.md is what a server with default settings does'
     `| 2 and 1 | ${PUBLISHED_WITHIN_MS / 1000} s | reads PostgreSQL every ${READ_EVERY_MS / 1000} s`,
     `| 1 | ${CONFIRMED_WITHIN_MS / 1000} s, heartbeat ${HEARTBEAT_SECONDS} s |`,
     `| ${SMTP_CONNECTIONS} | ${TIMEOUTS.connectMs / 1000} s to connect, ${TIMEOUTS.silenceMs / 1000} s of silence |`,
-    `${app.server.requestTimeout / 1000} s for a request, ${(GIVE_UP_AFTER_MS + COMPUTE_WITHIN_MS) / 1000} s for a password's hash, ${app.initialConfig.bodyLimit} bytes of body | 408, 503, 413 |`,
+    `${app.server.requestTimeout / 1000} s for a request, ${(GIVE_UP_AFTER_MS + COMPUTE_WITHIN_MS) / 1000} s for a password's hash, ${app.server.timeout / 1000} s in which nothing moves, ${app.initialConfig.bodyLimit} bytes of body | 408, 503, cut, 413 |`,
     `${ws.WS_MAX_SOCKETS}, ${ws.WS_MAX_SOCKETS_PER_ADDRESS} of an address, ${ws.WS_MAX_SOCKETS_PER_USER} of a user | ${ws.WS_AUTH_TIMEOUT.seconds} s without a credential, ${IDLE_TIMEOUT_SECONDS} s of silence`,
     `keeps these events ${days(worker.AUDIT_RETENTION.milliseconds)} d`
   ]

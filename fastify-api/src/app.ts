@@ -66,8 +66,8 @@ export interface AppResources {
 }
 
 // No limit for an answer: all that it waits for ends by itself. Fastify's `handlerTimeout` would end with the body of the request, before the work begins.
-/** Milliseconds: for a request to arrive, for the next one on a kept connection (longer than a proxy keeps it). */
-export const TIMEOUTS = { requestTimeout: 10_000, keepAliveTimeout: 72_000 }
+/** Milliseconds: for a request to arrive, for anything to move on a connection meanwhile, for the next one on a kept connection (longer than a proxy keeps it). */
+export const TIMEOUTS = { requestTimeout: 10_000, connectionTimeout: 30_000, keepAliveTimeout: 72_000 }
 
 /** The table of contents of the API. */
 export async function buildApp (resources: AppResources): Promise<FastifyInstance> {

@@ -1,6 +1,6 @@
 import type { ApiConfig } from './config.js'
 
-/** For the answers to what has been asked when nothing new is accepted: as long as a request may take. */
+/** For the answers to what has been asked when nothing new is accepted: hardly any takes as long. */
 export const FINISH_WITHIN_MS = 15_000
 const CLOSE_RESOURCES_MS = 3000
 

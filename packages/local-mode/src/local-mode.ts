@@ -59,11 +59,11 @@ export async function runLocalMode ({ settings, env, scripts, onReady, signal }:
     keys = makeMissingKeys(settings.KEYS_DIR)
     keys.catch(() => {})
     database = await startLocalDatabase(settings, print.postgres, signal)
+    await keys                                        // before anything is changed that was there
     signal.throwIfAborted()
     await migrate(database.ownerUrl).catch((err: NodeJS.ErrnoException) => {
       throw new StartupError(`DATABASE_URL: cannot migrate the database (${err.code ?? 'error'}: ${err.message})`)
     })
-    await keys
     signal.throwIfAborted()
 
     const environments = partEnvironments(settings, env, database.urls)
