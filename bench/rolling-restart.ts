@@ -3,21 +3,18 @@
 import { cpus } from 'node:os'
 import { migrate } from '@fastify-uws-auth/fastify-api/migrations'
 import { prepareDatabase } from '@fastify-uws-auth/local-mode/database'
-import { connectionString, startEmbeddedPostgres } from '@fastify-uws-auth/local-mode/embedded-postgres'
+import { connectionString } from '@fastify-uws-auth/local-mode/embedded-postgres'
 import { runRollingRestart } from '../system-test/rolling-restart/rolling-restart.js'
 import { fraction, readArguments, wholeNumber } from './harness/command-line.js'
-import { interrupt } from './harness/interrupt.js'
+import { startBenchPostgres } from './harness/database.js'
 import { withTeardown } from './harness/teardown.js'
-import { temporaryFolder } from './harness/temporary-folder.js'
 
 /** What the tests' databases are copies of. */
 const TEMPLATE = 'template_auth'
 const [seconds, clients] = readArguments(['seconds', fraction, 60], ['clients', wholeNumber, 50])
 
 await withTeardown(async t => {
-  const starting = startEmbeddedPostgres({ dataDir: temporaryFolder(t), settings: { fsync: 'off', max_connections: '300' }, giveUp: interrupt })
-  t.teardown(() => starting.then(({ stop }) => stop(), () => {}))
-  const { adminUrl, credentials, port } = await starting
+  const { adminUrl, credentials, port } = await startBenchPostgres(t, { fsync: 'off', max_connections: '300' })
   await prepareDatabase(adminUrl, TEMPLATE, credentials)
   await migrate(connectionString(credentials, 'auth_owner', port, TEMPLATE))
   process.env['TEST_POSTGRES_URL'] = adminUrl

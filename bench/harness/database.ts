@@ -1,6 +1,6 @@
 import { migrate } from '@fastify-uws-auth/fastify-api/migrations'
 import { prepareDatabase } from '@fastify-uws-auth/local-mode/database'
-import { connectionString, startEmbeddedPostgres } from '@fastify-uws-auth/local-mode/embedded-postgres'
+import { connectionString, startEmbeddedPostgres, type EmbeddedPostgres } from '@fastify-uws-auth/local-mode/embedded-postgres'
 import pg from 'pg'
 import { interrupt } from './interrupt.js'
 import type { Teardown } from './teardown.js'
@@ -20,12 +20,20 @@ export interface BenchDatabase {
   dataDir: string
 }
 
+/**
+ * A PostgreSQL of its own without a database yet, in a folder of the bench. One that is still being started gives up at an interrupt.
+ * @param settings of its configuration
+ */
+export async function startBenchPostgres (t: Teardown, settings: Record<string, string> = {}): Promise<EmbeddedPostgres & { dataDir: string }> {
+  const dataDir = temporaryFolder(t)
+  const starting = startEmbeddedPostgres({ dataDir, settings, giveUp: interrupt })
+  t.teardown(() => starting.then(({ stop }) => stop(), () => {}))
+  return { ...await starting, dataDir }
+}
+
 /** A migrated database in a PostgreSQL of its own, as local mode runs it; both end with the bench. */
 export async function startBenchDatabase (t: Teardown): Promise<BenchDatabase> {
-  const dataDir = temporaryFolder(t)
-  const starting = startEmbeddedPostgres({ dataDir, giveUp: interrupt })
-  t.teardown(() => starting.then(({ stop }) => stop(), () => {}))
-  const { adminUrl, port, credentials } = await starting
+  const { adminUrl, port, credentials, dataDir } = await startBenchPostgres(t)
   await prepareDatabase(adminUrl, DATABASE, credentials)
   const url: BenchDatabase['url'] = role => connectionString(credentials, role, port, DATABASE)
   await migrate(url('auth_owner'))
