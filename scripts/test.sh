@@ -37,7 +37,7 @@ install_prometheus() {
 }
 
 check_node
-install_programs curl jq redis-server rabbitmq-server nginx openssl chromium shellcheck
+install_programs curl jq redis-server rabbitmq-server nginx openssl chromium shellcheck gcc
 install_prometheus
 install_if_needed
 build_if_needed

@@ -49,15 +49,20 @@ export interface UwsServer {
   close (): void
 }
 
-type SocketData<Opened> = { transport: UwsTransport<Opened> }
+/** What hangs on a socket of the library; nothing yet while the library opens it. */
+type SocketData<Opened> = { transport?: UwsTransport<Opened> }
+type Socket<Opened> = uws.WebSocket<SocketData<Opened>>
 
-/** One socket of the library. It is the only thing that the library keeps for us, since it copies what it is given. */
+/** One socket of the library. */
 class UwsTransport<Opened> implements Transport {
-  socket: uws.WebSocket<SocketData<Opened>> | undefined
+  socket: Socket<Opened> | undefined
   opened: Opened | undefined
   readonly requestId: string
 
-  constructor (requestId: string) { this.requestId = requestId }
+  constructor (socket: Socket<Opened>, requestId: string) {
+    this.socket = socket
+    this.requestId = requestId
+  }
 
   get bufferedBytes (): number { return this.socket?.getBufferedAmount() ?? 0 }
 
@@ -72,8 +77,12 @@ class UwsTransport<Opened> implements Transport {
 export function createUwsServer<Entry extends AnyEntry, Opened> (options: UwsServerOptions<Entry, Opened>): UwsServer {
   const app = uws.App()
   let listenSocket: uws.us_listen_socket | false = false
-  const countControlFrame = (socket: uws.WebSocket<SocketData<Opened>>) => {
-    const { opened } = socket.getUserData().transport
+  const justOpened: Array<Socket<Opened>> = []
+  // Bound, not a function of ours: that would be compiled when it is called, see upgrade.
+  const keep: (socket: Socket<Opened>) => void = justOpened.push.bind(justOpened)
+  const openedOf = (socket: Socket<Opened>) => socket.getUserData().transport?.opened
+  const countControlFrame = (socket: Socket<Opened>) => {
+    const opened = openedOf(socket)
     if (opened !== undefined) options.onControlFrame(opened)
   }
 
@@ -83,16 +92,20 @@ export function createUwsServer<Entry extends AnyEntry, Opened> (options: UwsSer
     compression: SHARED_COMPRESSOR,                   // one of each socket's own would cost 77 KB
     idleTimeout: IDLE_TIMEOUT_SECONDS,
     sendPingsAutomatically: true,
-    upgrade: (res, req, context) => upgrade(res, req, context, options),
-    open (socket) { socket.getUserData().transport.socket = socket },
+    upgrade: (res, req, context) => upgrade(res, req, context, options, justOpened),
+    open: keep,
     message (socket, message, isBinary) {
-      const { opened } = socket.getUserData().transport
+      const opened = openedOf(socket)
       if (opened !== undefined) options.onMessage(opened, message, isBinary)
     },
     ping: countControlFrame,
     pong: countControlFrame,
     close (socket, code, reason) {
       const { transport } = socket.getUserData()
+      if (transport === undefined) {                  // the library has closed it again at once
+        justOpened.pop()
+        return
+      }
       transport.socket = undefined                    // a closed socket throws when it is touched
       if (transport.opened !== undefined) options.onClosed(transport.opened, code, Buffer.from(reason).toString(), transport.requestId)
     }
@@ -126,7 +139,7 @@ function listen (app: uws.TemplatedApp, host: string, port: number, options: num
 }
 
 // The request is only valid until this function awaits; the response until it is aborted.
-async function upgrade<Entry extends AnyEntry, Opened> (res: uws.HttpResponse, req: uws.HttpRequest, context: uws.us_socket_context_t, options: UwsServerOptions<Entry, Opened>): Promise<void> {
+async function upgrade<Entry extends AnyEntry, Opened> (res: uws.HttpResponse, req: uws.HttpRequest, context: uws.us_socket_context_t, options: UwsServerOptions<Entry, Opened>, justOpened: Array<Socket<Opened>>): Promise<void> {
   let aborted = false
   res.onAborted(() => { aborted = true })
   const request = readRequest(res, req, options)
@@ -141,16 +154,19 @@ async function upgrade<Entry extends AnyEntry, Opened> (res: uws.HttpResponse, r
   const outcome = decide()
   if (isRefusal(outcome) && !outcome.byCloseCode) return sendAnswer(res, problemAnswer(outcome.error, request.requestId, outcome))
 
-  // After the upgrade, cork() reads memory that the upgrade has given back, and closes the socket when it finds a
-  // certain bit there (uNetworking/uWebSockets, issue 1928). So nothing that allocates may happen inside it: the
-  // library's open handler only keeps the socket, and we open it afterwards, still in the same tick.
-  const data: SocketData<Opened> = { transport: new UwsTransport(request.requestId) }
+  // An upgrade shrinks the library's memory of the connection in place. cork() does not notice, reads a word in what it has
+  // given back, and closes the socket when it finds a certain bit there (uNetworking/uWebSockets, pull request 1929).
+  // That word stays as it was unless something allocates 57 to 72 bytes before cork() ends, as the engine does when it
+  // compiles a function or gives an object a property. So nothing of ours runs inside, and nothing hangs on the socket.
   const offered = !isRefusal(outcome) && outcome.compresses ? extensions : ''
-  res.cork(() => res.upgrade(data, key, protocol, offered, context))
-  if (data.transport.socket !== undefined) open(data.transport, data.transport.socket, outcome, request, options)
+  res.cork(() => res.upgrade<SocketData<Opened>>({}, key, protocol, offered, context))
+  const socket = justOpened.pop()
+  if (socket !== undefined) open(socket, outcome, request, options)
 }
 
-function open<Entry extends AnyEntry, Opened> (transport: UwsTransport<Opened>, socket: uws.WebSocket<SocketData<Opened>>, outcome: Entry | AddressedRefusal, request: UpgradeRequest, { onOpen }: UwsServerOptions<Entry, Opened>): void {
+function open<Entry extends AnyEntry, Opened> (socket: Socket<Opened>, outcome: Entry | AddressedRefusal, request: UpgradeRequest, { onOpen }: UwsServerOptions<Entry, Opened>): void {
+  const transport = new UwsTransport<Opened>(socket, request.requestId)
+  socket.getUserData().transport = transport
   if (isRefusal(outcome)) socket.end(outcome.close, outcome.reason)
   else socket.cork(() => { transport.opened = onOpen(outcome, transport, request) })
 }
