@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { isDatabaseUnavailable } from './unavailable.js'
 
 /** A pool, or one connection inside a transaction. */
 export type Queryable = Pick<pg.Pool | pg.PoolClient, 'query'>
@@ -16,7 +17,8 @@ export async function inTransaction<Result> (pool: pg.Pool, work: (db: Queryable
     return result
   } catch (err) {
     failure = err as Error
-    await client.query('rollback').catch(() => {})
+    // A connection that does not answer would keep the caller waiting once more; closing it rolls back, too.
+    if (!isDatabaseUnavailable(err)) await client.query('rollback').catch(() => {})
     throw err
   } finally {
     client.off('error', ignore)

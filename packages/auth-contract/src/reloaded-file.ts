@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { StartupError } from './startup-error.js'
 
 export const LOOK_EVERY_MS = 5000
+/** A request does not wait longer for a file system that hangs. */
+const LONGEST_WAIT_MS = 1000
 
 export interface ReloadedFileOptions<Content> {
   /** The setting that a mistake is blamed on. */
@@ -15,9 +18,19 @@ export interface ReloadedFileOptions<Content> {
   onChange?: (content: Content) => void
 }
 
+// One file at a time in a process: libuv has four threads, which sign and verify as well, and a file system that hangs
+// keeps the one that reads.
+let lastRead: Promise<unknown> = Promise.resolve()
+function readNext (path: string): Promise<string> {
+  const read = lastRead.then(() => readFile(path, 'utf8'))
+  lastRead = read.catch(() => {})
+  return read
+}
+
 /**
  * The content of a file that operators replace while the process runs, such as keys. It is looked at every five
- * seconds. What cannot be read after the start is logged, and the process goes on with what it has.
+ * seconds. What cannot be read after the start, or not within five seconds, is logged, and the process goes on with what
+ * it has.
  */
 export class ReloadedFile<Content> {
   readonly #options: ReloadedFileOptions<Content>
@@ -37,7 +50,7 @@ export class ReloadedFile<Content> {
   /** @throws {StartupError} naming the setting, when the file cannot be read or understood */
   static async open<Content> (options: ReloadedFileOptions<Content>): Promise<ReloadedFile<Content>> {
     const { setting, path, parse } = options
-    const text = await readFile(path, 'utf8').catch((err: NodeJS.ErrnoException) => {
+    const text = await readNext(path).catch((err: NodeJS.ErrnoException) => {
       throw new StartupError(`${setting}: cannot read ${path} (${err.code}); run ./generate-keys.sh first, or where the API has keys already set KEYS_DIR to their folder or ${setting} to the file`)
     })
     try {
@@ -55,10 +68,12 @@ export class ReloadedFile<Content> {
     return this.#looking
   }
 
-  /** As `look`, but at most once in five seconds, for questions that strangers can cause. */
+  /** As `look`, but at most once in five seconds, and false after one of waiting: for questions that strangers can cause. */
   async lookIfDue (): Promise<boolean> {
-    if (this.#looking) return await this.#looking
-    return performance.now() - this.#lastLook >= LOOK_EVERY_MS ? await this.look() : false
+    if (this.#looking === undefined && performance.now() - this.#lastLook < LOOK_EVERY_MS) return false
+    const waited = new AbortController()
+    const tooLong = pause(LONGEST_WAIT_MS, false, { signal: waited.signal }).catch(() => false)
+    return await Promise.race([this.look(), tooLong]).finally(() => waited.abort())
   }
 
   close (): void { clearInterval(this.#timer) }
@@ -66,8 +81,9 @@ export class ReloadedFile<Content> {
   async #reload (): Promise<boolean> {
     const { setting, path, parse, log, onChange } = this.#options
     this.#lastLook = performance.now()
+    const slow = setTimeout(() => log.error({ setting, path }, 'takes long to be read again; going on with what was read before'), LOOK_EVERY_MS).unref()
     try {
-      const text = await readFile(path, 'utf8')
+      const text = await readNext(path)
       if (text === this.#text) return false
       this.#text = text                               // a mistake is reported once, not every five seconds
       this.#current = await parse(text)
@@ -77,6 +93,8 @@ export class ReloadedFile<Content> {
     } catch (err) {
       log.error({ setting, path, reason: (err as Error).message }, 'cannot be read again; going on with what was read before')
       return false
+    } finally {
+      clearTimeout(slow)
     }
   }
 }

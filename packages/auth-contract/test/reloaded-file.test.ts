@@ -1,10 +1,12 @@
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { ReloadedFile } from '../src/reloaded-file.js'
 
-async function openFile (t: Test, text: string) {
-  const path = join(t.testdir(), 'numbers')
+async function openFile (t: Test, text: string, path = join(t.testdir(), 'numbers')) {
   const logged: string[] = []
   const changes: number[] = []
   await writeFile(path, text)
@@ -53,6 +55,31 @@ t.test('strangers cannot make it look more than once in five seconds', async t =
   await writeFile(path, '2')
   t.equal(await file.lookIfDue(), false)
   t.equal(file.current, 1)
+})
+
+t.test('a file system that hangs keeps one thread, and nobody who asks', async t => {
+  const folder = t.testdir()
+  const files = await Promise.all([1, 2, 3, 4, 5].map(async n => await openFile(t, '1', join(folder, String(n)))))
+  // Nobody writes into these: whoever opens one waits.
+  for (const { path } of files) {
+    await rm(path)
+    execFileSync('mkfifo', [path])
+  }
+  const looks = files.map(async ({ file }) => await file.look())
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  t.ok(await promisify(sign)('RSA-SHA256', Buffer.from('data'), privateKey), 'there is a thread that signs')
+  t.equal(await files[0]!.file.lookIfDue(), false)
+  t.equal(files[0]!.file.current, 1)
+  while (files.some(({ logged }) => logged.length === 0)) await new Promise(resolve => setTimeout(resolve, 50))
+  t.match(files.map(({ logged }) => logged[0]), files.map(() => /^takes long to be read again/))
+
+  for (const { path } of files) {
+    const writer = await open(path, 'w')
+    await writer.writeFile('2')
+    await writer.close()
+  }
+  t.strictSame(await Promise.all(looks), files.map(() => true))
+  t.strictSame(files.map(({ file }) => file.current), files.map(() => 2))
 })
 
 t.test('it is found by itself', async t => {
