@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { KeyFileError, writeFileAtomically } from './key-files.mjs'
+import { KeyFileError, replaceFile } from './key-files.mjs'
 import { createAll, publishKeys } from './key-folder.mjs'
 import { postgresPasswords, rabbitmqDefinitions, redisUsers } from './store-credentials.mjs'
 
@@ -59,7 +59,7 @@ function makeFolder (name, mode) {
 }
 
 function write (name, text, mode) {
-  writeFileAtomically(path.join(folder, name), text, mode)
+  replaceFile(path.join(folder, name), text, mode)
   if (mode === FOR_SERVICES) own(name)
 }
 

@@ -8,20 +8,41 @@ export class KeyFileError extends Error {}
  * Writes a file complete or not at all, with its mode from the beginning whatever the umask. A file that is replaced
  * keeps its owner, so that a rotation by root does not lock a service out.
  */
-export function writeFileAtomically (file, text, mode) {
-  const draft = `${file}.new`
-  fs.rmSync(draft, { force: true })
+export function replaceFile (file, text, mode) {
+  writeDraft(file, text, mode, draft => fs.renameSync(draft, file))
+}
+
+/**
+ * As `replaceFile`, but of two that write the same file at once only one does.
+ * @throws {KeyFileError} when the file is there
+ */
+export function createFile (file, text, mode) {
+  writeDraft(file, text, mode, draft => {
+    try {
+      fs.linkSync(draft, file)
+    } catch (err) {
+      throw err.code === 'EEXIST' ? new KeyFileError(`${file} is there now: another process makes keys in this folder; wait until it has ended, and use its keys`) : err
+    }
+  })
+}
+
+function writeDraft (file, text, mode, publish) {
+  const draft = `${file}.${randomBytes(4).toString('hex')}.new`
   const descriptor = fs.openSync(draft, 'wx', mode)
   try {
-    fs.fchmodSync(descriptor, mode)
-    const previous = fs.statSync(file, { throwIfNoEntry: false })
-    if (previous && process.getuid() === 0) fs.fchownSync(descriptor, previous.uid, previous.gid)
-    fs.writeFileSync(descriptor, text)
-    fs.fsyncSync(descriptor)
+    try {
+      fs.fchmodSync(descriptor, mode)
+      const previous = fs.statSync(file, { throwIfNoEntry: false })
+      if (previous && process.getuid() === 0) fs.fchownSync(descriptor, previous.uid, previous.gid)
+      fs.writeFileSync(descriptor, text)
+      fs.fsyncSync(descriptor)
+    } finally {
+      fs.closeSync(descriptor)
+    }
+    publish(draft)
   } finally {
-    fs.closeSync(descriptor)
+    fs.rmSync(draft, { force: true })
   }
-  fs.renameSync(draft, file)
 }
 
 /** The PEM blocks of a bundle with the text line before each, newest last. Without that line, `created` is an invalid date. */

@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { createKeyPair, createPepperLine, KeyFileError, readBundle, readPepper, writeFileAtomically } from './key-files.mjs'
+import { createFile, createKeyPair, createPepperLine, KeyFileError, readBundle, readPepper, replaceFile } from './key-files.mjs'
 
 const PRIVATE = 'private.pem'
 const PUBLIC = 'public.pem'
@@ -13,7 +13,7 @@ const HIGHEST_PEPPER_VERSION = 255
 // The minute of publication, the longest life an access token can be given, and a minute for differences between clocks.
 const LONGEST_OVERLAP_MS = 62 * 60_000
 
-/** Makes every file. Refuses when one of them is there: a pepper that is lost cannot be made again. */
+/** Makes every file. Refuses when one of them is there, or when another process makes them: a pepper that is lost cannot be made again. */
 export function createAll (folder, bits) {
   const existing = ALL.filter(name => fs.existsSync(path.join(folder, name)))
   const missing = ALL.filter(name => !existing.includes(name))
@@ -21,9 +21,9 @@ export function createAll (folder, bits) {
   if (existing.length > 0) throw new KeyFileError(`${folder} holds ${existing.join(', ')} but not ${missing.join(', ')}; restore what is missing from a backup, or move the rest away to start with new keys. A pepper that no hash was made with yet can be added with --rotate-pepper`)
   fs.mkdirSync(folder, { recursive: true })
   const { kid, privateEntry, publicEntry } = createKeyPair(bits)
-  for (const name of Object.values(PEPPERS)) writePepper(folder, name, [createPepperLine(1)])
-  writePublic(folder, [publicEntry])
-  writePrivate(folder, [privateEntry])
+  for (const name of Object.values(PEPPERS)) writePepper(folder, name, [createPepperLine(1)], createFile)
+  writePublic(folder, [publicEntry], createFile)
+  writePrivate(folder, [privateEntry], createFile)
   return `Wrote a ${bits}-bit signing key and two peppers to ${folder}.\nkid ${kid}\nBack the peppers up as well, apart from the database.\n`
 }
 
@@ -63,7 +63,7 @@ export function dropKey (folder, kid) {
 export function publishKeys (folder, publicFolder) {
   fs.mkdirSync(publicFolder, { recursive: true })
   fs.chmodSync(publicFolder, 0o755)
-  writeFileAtomically(path.join(publicFolder, PUBLIC), fs.readFileSync(path.join(folder, PUBLIC), 'utf8'), 0o644)
+  replaceFile(path.join(publicFolder, PUBLIC), fs.readFileSync(path.join(folder, PUBLIC), 'utf8'), 0o644)
 }
 
 function isRetired (successor) {
@@ -81,14 +81,14 @@ export function addPepperVersion (folder, kind) {
   return `Added version ${version} to ${path.join(folder, name)}.\nKeep the versions before it. Back the peppers up as well, apart from the database.\n`
 }
 
-function writePrivate (folder, entries) {
-  writeFileAtomically(path.join(folder, PRIVATE), entries.map(({ block }) => block).join('\n'), 0o400)
+function writePrivate (folder, entries, write = replaceFile) {
+  write(path.join(folder, PRIVATE), entries.map(({ block }) => block).join('\n'), 0o400)
 }
 
-function writePublic (folder, entries) {
-  writeFileAtomically(path.join(folder, PUBLIC), entries.map(({ block }) => block).join('\n'), 0o644)
+function writePublic (folder, entries, write = replaceFile) {
+  write(path.join(folder, PUBLIC), entries.map(({ block }) => block).join('\n'), 0o644)
 }
 
-function writePepper (folder, name, lines) {
-  writeFileAtomically(path.join(folder, name), `${lines.join('\n')}\n`, 0o400)
+function writePepper (folder, name, lines, write = replaceFile) {
+  write(path.join(folder, name), `${lines.join('\n')}\n`, 0o400)
 }

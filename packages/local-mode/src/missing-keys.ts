@@ -18,6 +18,6 @@ export async function makeMissingKeys (keysDir: string): Promise<void> {
   if (FILES.every(name => existsSync(path.join(keysDir, name)))) return
   process.stdout.write('Making keys ...\n')
   const making = spawn(process.execPath, [SCRIPT], { env: { KEYS_DIR: keysDir, PUBLIC_KEYS_DIR: process.env['PUBLIC_KEYS_DIR'] }, stdio: ['ignore', 'inherit', 'inherit'] })
-  const [code] = await once(making, 'close')
+  const [code] = await once(making, 'close').catch((err: Error) => { throw new StartupError(`KEYS_DIR: ${SCRIPT} cannot be run (${err.message})`) })
   if (code !== 0) throw new StartupError('KEYS_DIR: generate-keys.sh failed; what it said is above')
 }

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { createPublicKey } from 'node:crypto'
 import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -61,6 +61,18 @@ t.test('keys that are there are never overwritten', async t => {
   t.equal(incomplete.status, 1)
   t.match(incomplete.stderr, /password\.pepper/)
   t.same(contents().length, 3)
+})
+
+t.test('of two that make keys in one folder at once, one does', async t => {
+  const { folder, blocks } = keyFolder(t)
+  const generate = () => new Promise<{ failed: boolean, stderr: string }>(resolve => {
+    execFile(SCRIPT, ['--bits', '2048'], { env: { PATH: process.env['PATH'], KEYS_DIR: folder } }, (err, _stdout, stderr) => resolve({ failed: err !== null, stderr }))
+  })
+  const made = await Promise.all([generate(), generate(), generate()])
+  t.equal(made.filter(({ failed }) => !failed).length, 1)
+  for (const { stderr } of made.filter(({ failed }) => failed)) t.match(stderr, /^generate-keys: .*(another process makes keys|but not|has its keys already)/)
+  t.same(readdirSync(folder).sort(), FILES)
+  t.ok(createPublicKey(blocks('private.pem')[0]!.pem).equals(createPublicKey(blocks('public.pem')[0]!.pem)), 'the halves belong together')
 })
 
 t.test('--rotate adds a key and keeps what still verifies and what still signs', async t => {
