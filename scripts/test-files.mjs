@@ -1,4 +1,4 @@
-// Runs test files, each in a process of its own, two at a time. Not by tap's command, nor its `t.spawn`: both put
+// Runs test files, each in a process of its own, three at a time. Not by tap's command, nor its `t.spawn`: both put
 // loaders and coverage into every process that a test starts, which took longer than the tests.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,7 +7,8 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-const AT_ONCE = 2
+/** Of two processors: a test waits for a third of its time. */
+const AT_ONCE = 3
 const TIMEOUT_S = 300
 /** For what tap prints when a file has taken too long. */
 const GRACE_MS = 10_000
