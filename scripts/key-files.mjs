@@ -1,5 +1,11 @@
 import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import fs from 'node:fs'
+import path from 'node:path'
+
+const DRAFT = /^\.[0-9a-f]{8}\.new$/
+/** What a process was killed in the middle of; younger drafts may be another one's that still writes. */
+const FORGOTTEN_MS = 60_000
+const WITHOUT_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'ENOSYS'])
 
 /** A mistake to put right before anything is written; the message is all that is needed. */
 export class KeyFileError extends Error {}
@@ -19,14 +25,38 @@ export function replaceFile (file, text, mode) {
 export function createFile (file, text, mode) {
   writeDraft(file, text, mode, draft => {
     try {
-      fs.linkSync(draft, file)
+      publishNew(draft, file)
     } catch (err) {
       throw err.code === 'EEXIST' ? new KeyFileError(`${file} is there now: another process makes keys in this folder; wait until it has ended, and use its keys`) : err
     }
   })
 }
 
+// Some file systems have no hard links, such as those of Windows shares; a copy may be cut off by a crash.
+function publishNew (draft, file) {
+  try {
+    fs.linkSync(draft, file)
+  } catch (err) {
+    if (!WITHOUT_HARD_LINKS.has(err.code)) throw err
+    fs.copyFileSync(draft, file, fs.constants.COPYFILE_EXCL)
+  }
+}
+
+/**
+ * Removes what is left of writing a file by processes that were killed.
+ * @param olderThanMs since the draft was written; 0 when no other process can be at it
+ */
+export function removeDrafts (file, olderThanMs = FORGOTTEN_MS) {
+  const [folder, name] = [path.dirname(file), path.basename(file)]
+  for (const entry of fs.readdirSync(folder).filter(entry => entry.startsWith(name) && DRAFT.test(entry.slice(name.length)))) {
+    const draft = path.join(folder, entry)
+    const written = fs.statSync(draft, { throwIfNoEntry: false })
+    if (written !== undefined && Date.now() - written.mtimeMs >= olderThanMs) fs.rmSync(draft, { force: true })
+  }
+}
+
 function writeDraft (file, text, mode, publish) {
+  removeDrafts(file)
   const draft = `${file}.${randomBytes(4).toString('hex')}.new`
   const descriptor = fs.openSync(draft, 'wx', mode)
   try {

@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { createFile, createKeyPair, createPepperLine, KeyFileError, readBundle, readPepper, replaceFile } from './key-files.mjs'
+import { createFile, createKeyPair, createPepperLine, KeyFileError, readBundle, readPepper, removeDrafts, replaceFile } from './key-files.mjs'
 
 const PRIVATE = 'private.pem'
 const PUBLIC = 'public.pem'
@@ -15,7 +15,8 @@ const LONGEST_OVERLAP_MS = 62 * 60_000
 
 /** Makes every file. Refuses when one of them is there, or when another process makes them: a pepper that is lost cannot be made again. */
 export function createAll (folder, bits) {
-  const existing = ALL.filter(name => fs.existsSync(path.join(folder, name)))
+  // A link that leads nowhere is there as well.
+  const existing = ALL.filter(name => fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false }) !== undefined)
   const missing = ALL.filter(name => !existing.includes(name))
   if (missing.length === 0) throw new KeyFileError(`${folder} has its keys already; use --rotate to add a key pair, --rotate-pepper to add a pepper version`)
   if (existing.length > 0) throw new KeyFileError(`${folder} holds ${existing.join(', ')} but not ${missing.join(', ')}; restore what is missing from a backup, or move the rest away to start with new keys. A pepper that no hash was made with yet can be added with --rotate-pepper`)
@@ -56,6 +57,7 @@ export function dropKey (folder, kid) {
   // Nothing may be signed with a key that verifiers have forgotten.
   writePrivate(folder, privateLeft)
   writePublic(folder, publicLeft)
+  removeDrafts(path.join(folder, PRIVATE), 0)
   return `Removed the key ${kid}.\nRunning servers forget it within seconds, and access tokens signed with it stop working then.\n`
 }
 
@@ -77,7 +79,7 @@ export function addPepperVersion (folder, kind) {
   const lines = readPepper(path.join(folder, name))
   const version = Number.parseInt(lines.at(-1)?.split(':')[0] ?? '0', 10) + 1
   if (!(version <= HIGHEST_PEPPER_VERSION)) throw new KeyFileError(`${name} has no version left after ${HIGHEST_PEPPER_VERSION}`)
-  writePepper(folder, name, [...lines, createPepperLine(version)])
+  writePepper(folder, name, [...lines, createPepperLine(version)], lines.length === 0 ? createFile : replaceFile)
   return `Added version ${version} to ${path.join(folder, name)}.\nKeep the versions before it. Back the peppers up as well, apart from the database.\n`
 }
 

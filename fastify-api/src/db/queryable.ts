@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { isDatabaseUnavailable } from './unavailable.js'
+import { isWithoutAnswer } from './unavailable.js'
 
 /** A pool, or one connection inside a transaction. */
 export type Queryable = Pick<pg.Pool | pg.PoolClient, 'query'>
@@ -17,8 +17,8 @@ export async function inTransaction<Result> (pool: pg.Pool, work: (db: Queryable
     return result
   } catch (err) {
     failure = err as Error
-    // A connection that does not answer would keep the caller waiting once more; closing it rolls back, too.
-    if (!isDatabaseUnavailable(err)) await client.query('rollback').catch(() => {})
+    // It would keep the caller waiting once more; closing the connection rolls back, too.
+    if (!isWithoutAnswer(err)) await client.query('rollback').catch(() => {})
     throw err
   } finally {
     client.off('error', ignore)

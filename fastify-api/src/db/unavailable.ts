@@ -14,6 +14,12 @@ export function isDatabaseUnavailable (err: unknown): boolean {
   if (!(err instanceof Error)) return false
   if (err instanceof TooSlowError) return true
   const { code } = err as NodeJS.ErrnoException
-  if (typeof code === 'string' && (TRANSIENT_STATE.test(code) || TRANSIENT_NETWORK.has(code))) return true
-  return TRANSIENT_MESSAGE.test(err.message)
+  return (code !== undefined && TRANSIENT_STATE.test(code)) || isWithoutAnswer(err)
+}
+
+/** True for an error of a connection on which nothing more can be asked: it is lost, or PostgreSQL did not answer in time. */
+export function isWithoutAnswer (err: unknown): boolean {
+  if (!(err instanceof Error)) return false
+  const { code } = err as NodeJS.ErrnoException
+  return (code !== undefined && TRANSIENT_NETWORK.has(code)) || TRANSIENT_MESSAGE.test(err.message)
 }

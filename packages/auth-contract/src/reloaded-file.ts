@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { AuthError } from './errors.js'
 import { StartupError } from './startup-error.js'
 
 export const LOOK_EVERY_MS = 5000
@@ -18,13 +19,21 @@ export interface ReloadedFileOptions<Content> {
   onChange?: (content: Content) => void
 }
 
-// One file at a time in a process: libuv has four threads, which sign and verify as well, and a file system that hangs
-// keeps the one that reads.
-let lastRead: Promise<unknown> = Promise.resolve()
-function readNext (path: string): Promise<string> {
-  const read = lastRead.then(() => readFile(path, 'utf8'))
-  lastRead = read.catch(() => {})
-  return read
+/** Of libuv's four threads, which sign as well: a file system that hangs keeps the one that reads. */
+const READS_AT_ONCE = 2
+let reading = 0
+const waiting: Array<() => void> = []
+
+async function readInTurn (path: string): Promise<string> {
+  if (reading < READS_AT_ONCE) reading += 1
+  else await new Promise<void>(resolve => waiting.push(resolve))
+  try {
+    return await readFile(path, 'utf8')
+  } finally {
+    const next = waiting.shift()
+    if (next === undefined) reading -= 1
+    else next()                                       // it reads in this one's place
+  }
 }
 
 /**
@@ -50,7 +59,7 @@ export class ReloadedFile<Content> {
   /** @throws {StartupError} naming the setting, when the file cannot be read or understood */
   static async open<Content> (options: ReloadedFileOptions<Content>): Promise<ReloadedFile<Content>> {
     const { setting, path, parse } = options
-    const text = await readNext(path).catch((err: NodeJS.ErrnoException) => {
+    const text = await readInTurn(path).catch((err: NodeJS.ErrnoException) => {
       throw new StartupError(`${setting}: cannot read ${path} (${err.code}); run ./generate-keys.sh first, or where the API has keys already set KEYS_DIR to their folder or ${setting} to the file`)
     })
     try {
@@ -68,12 +77,18 @@ export class ReloadedFile<Content> {
     return this.#looking
   }
 
-  /** As `look`, but at most once in five seconds, and false after one of waiting: for questions that strangers can cause. */
+  /**
+   * As `look`, but at most once in five seconds: for questions that strangers can cause.
+   * @throws {AuthError} temporarily_unavailable after a second; the question cannot be answered then
+   */
   async lookIfDue (): Promise<boolean> {
     if (this.#looking === undefined && performance.now() - this.#lastLook < LOOK_EVERY_MS) return false
-    const waited = new AbortController()
-    const tooLong = pause(LONGEST_WAIT_MS, false, { signal: waited.signal }).catch(() => false)
-    return await Promise.race([this.look(), tooLong]).finally(() => waited.abort())
+    const { setting, path } = this.#options
+    const looked = new AbortController()
+    const tooLong = pause(LONGEST_WAIT_MS, undefined, { signal: looked.signal }).then(() => {
+      throw new AuthError('temporarily_unavailable', { cause: new Error(`${setting}: ${path} takes long to be read`) })
+    })
+    return await Promise.race([this.look(), tooLong]).finally(() => looked.abort())
   }
 
   close (): void { clearInterval(this.#timer) }
@@ -83,7 +98,7 @@ export class ReloadedFile<Content> {
     this.#lastLook = performance.now()
     const slow = setTimeout(() => log.error({ setting, path }, 'takes long to be read again; going on with what was read before'), LOOK_EVERY_MS).unref()
     try {
-      const text = await readNext(path)
+      const text = await readInTurn(path)
       if (text === this.#text) return false
       this.#text = text                               // a mistake is reported once, not every five seconds
       this.#current = await parse(text)

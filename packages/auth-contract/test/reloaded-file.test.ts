@@ -57,29 +57,45 @@ t.test('strangers cannot make it look more than once in five seconds', async t =
   t.equal(file.current, 1)
 })
 
-t.test('a file system that hangs keeps one thread, and nobody who asks', async t => {
-  const folder = t.testdir()
-  const files = await Promise.all([1, 2, 3, 4, 5].map(async n => await openFile(t, '1', join(folder, String(n)))))
-  // Nobody writes into these: whoever opens one waits.
-  for (const { path } of files) {
-    await rm(path)
-    execFileSync('mkfifo', [path])
-  }
-  const looks = files.map(async ({ file }) => await file.look())
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  t.ok(await promisify(sign)('RSA-SHA256', Buffer.from('data'), privateKey), 'there is a thread that signs')
-  t.equal(await files[0]!.file.lookIfDue(), false)
-  t.equal(files[0]!.file.current, 1)
-  while (files.some(({ logged }) => logged.length === 0)) await new Promise(resolve => setTimeout(resolve, 50))
-  t.match(files.map(({ logged }) => logged[0]), files.map(() => /^takes long to be read again/))
-
-  for (const { path } of files) {
+// Nobody writes into it: whoever opens it waits.
+async function hang (path: string): Promise<() => Promise<void>> {
+  await rm(path)
+  execFileSync('mkfifo', [path])
+  return async () => {
     const writer = await open(path, 'w')
     await writer.writeFile('2')
     await writer.close()
   }
+}
+
+t.test('a file that hangs keeps nobody from others, nor those who ask for longer than a second', async t => {
+  const folder = t.testdir()
+  const [hanging, other] = [await openFile(t, '1', join(folder, 'hanging')), await openFile(t, '1', join(folder, 'other'))]
+  const goOn = await hang(hanging.path)
+  const looking = hanging.file.look()
+  await t.rejects(hanging.file.lookIfDue(), { code: 'temporarily_unavailable', cause: { message: /^NUMBER_PATH: .* takes long to be read$/ } })
+  t.equal(hanging.file.current, 1)
+  await writeFile(other.path, '2')
+  t.equal(await other.file.look(), true)
+  t.equal(other.file.current, 2)
+  await goOn()
+  t.equal(await looking, true)
+  t.equal(hanging.file.current, 2)
+})
+
+t.test('files that hang all together leave threads to sign, are reported once, and are read when they can be', async t => {
+  const folder = t.testdir()
+  const files = await Promise.all([1, 2, 3, 4, 5].map(async n => await openFile(t, '1', join(folder, String(n)))))
+  const goOn = await Promise.all(files.map(async ({ path }) => await hang(path)))
+  const looks = files.map(async ({ file }) => await file.look())
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  t.ok(await promisify(sign)('RSA-SHA256', Buffer.from('data'), privateKey))
+  while (files.some(({ logged }) => logged.length === 0)) await new Promise(resolve => setTimeout(resolve, 50))
+  t.match(files.map(({ logged }) => logged[0]), files.map(() => /^takes long to be read again/))
+  for (const each of goOn) await each()
   t.strictSame(await Promise.all(looks), files.map(() => true))
   t.strictSame(files.map(({ file }) => file.current), files.map(() => 2))
+  t.strictSame(files.map(({ logged }) => logged.length), files.map(() => 2))
 })
 
 t.test('it is found by itself', async t => {

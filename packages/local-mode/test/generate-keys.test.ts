@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { createPublicKey } from 'node:crypto'
-import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -73,6 +73,29 @@ t.test('of two that make keys in one folder at once, one does', async t => {
   for (const { stderr } of made.filter(({ failed }) => failed)) t.match(stderr, /^generate-keys: .*(another process makes keys|but not|has its keys already)/)
   t.same(readdirSync(folder).sort(), FILES)
   t.ok(createPublicKey(blocks('private.pem')[0]!.pem).equals(createPublicKey(blocks('public.pem')[0]!.pem)), 'the halves belong together')
+})
+
+t.test('drafts of a process that was killed do not stay, those of a dropped key not for a moment', async t => {
+  const { folder, file, generate } = keyFolder(t)
+  const { kid } = generate('--bits', '2048')
+  const drafts = ['private.pem.0123abcd.new', 'public.pem.0123abcd.new', 'public.pem.456789ef.new']
+  for (const name of drafts) writeFileSync(file(name), 'x')
+  const longAgo = new Date(Date.now() - 120_000)
+  utimesSync(file(drafts[1]!), longAgo, longAgo)
+  t.equal(generate('--rotate', '--bits', '2048').status, 0)
+  t.same(readdirSync(folder).filter(name => name.endsWith('.new')).sort(), [drafts[0], drafts[2]])
+  t.equal(generate('--drop', kid).status, 0)
+  t.same(readdirSync(folder).filter(name => name.endsWith('.new')), [drafts[2]])
+})
+
+t.test('a link that leads nowhere is a file that is there', async t => {
+  const { folder, file, generate } = keyFolder(t)
+  mkdirSync(folder)
+  symlinkSync('/nonexistent/key', file('private.pem'))
+  const { status, stderr } = generate('--bits', '2048')
+  t.equal(status, 1)
+  t.match(stderr, /holds private\.pem but not /)
+  t.same(readdirSync(folder), ['private.pem'])
 })
 
 t.test('--rotate adds a key and keeps what still verifies and what still signs', async t => {
