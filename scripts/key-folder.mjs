@@ -76,11 +76,12 @@ function isRetired (successor) {
 export function addPepperVersion (folder, kind) {
   const name = Object.hasOwn(PEPPERS, kind) ? PEPPERS[kind] : undefined
   if (name === undefined) throw new KeyFileError('--rotate-pepper takes "refresh" or "password"')
-  const lines = readPepper(path.join(folder, name))
+  const file = path.join(folder, name)
+  const lines = readPepper(file)
   const version = Number.parseInt(lines.at(-1)?.split(':')[0] ?? '0', 10) + 1
   if (!(version <= HIGHEST_PEPPER_VERSION)) throw new KeyFileError(`${name} has no version left after ${HIGHEST_PEPPER_VERSION}`)
-  writePepper(folder, name, [...lines, createPepperLine(version)], lines.length === 0 ? createFile : replaceFile)
-  return `Added version ${version} to ${path.join(folder, name)}.\nKeep the versions before it. Back the peppers up as well, apart from the database.\n`
+  writePepper(folder, name, [...lines, createPepperLine(version)], fs.existsSync(file) ? replaceFile : createFile)
+  return `Added version ${version} to ${file}.\nKeep the versions before it. Back the peppers up as well, apart from the database.\n`
 }
 
 function writePrivate (folder, entries, write = replaceFile) {
