@@ -1,3 +1,4 @@
+import { until } from '../../packages/auth-contract/test/fixtures/until.js'
 import { askApi, askSocketServer } from './access-token-verdicts.js'
 import type { Case } from './case.js'
 import { publicPart } from './public-part.js'
@@ -73,6 +74,7 @@ export const cases: Case[] = [
       await (await door.connect({ query: `token=${accessToken}` })).leave()
       await door.request(`/api/protected?access_token=${accessToken}&refresh_token=${cookie}`, { headers: { referer: `${door.origin}/?token=${accessToken}` } })
       await door.request(`/nowhere?access_token=${accessToken}`, { headers: { authorization: `Bearer ${accessToken}`, cookie } })
+      await until(() => door.nginx.accessLog().some(({ path }) => path === '/nowhere'))
       const logs = [JSON.stringify(door.nginx.accessLog()), door.nginx.errorLog(), ...[...door.apis, ...door.sockets, door.worker].map(({ output }) => output())]
       const signature = accessToken.split('.')[2]!
       for (const secret of [accessToken, signature, ticket, cookie.split('=')[1]!]) t.notOk(logs.some(log => log.includes(secret)))
