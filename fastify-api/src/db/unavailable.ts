@@ -11,15 +11,16 @@ export class TooSlowError extends Error {}
 
 /** True for an error that says nothing about the request, only that PostgreSQL cannot answer it now. */
 export function isDatabaseUnavailable (err: unknown): boolean {
-  if (!(err instanceof Error)) return false
-  if (err instanceof TooSlowError) return true
-  const { code } = err as NodeJS.ErrnoException
-  return (code !== undefined && TRANSIENT_STATE.test(code)) || isWithoutAnswer(err)
+  return err instanceof TooSlowError || TRANSIENT_STATE.test(codeOf(err)) || isWithoutAnswer(err)
 }
 
 /** True for an error of a connection on which nothing more can be asked: it is lost, or PostgreSQL did not answer in time. */
 export function isWithoutAnswer (err: unknown): boolean {
-  if (!(err instanceof Error)) return false
-  const { code } = err as NodeJS.ErrnoException
-  return (code !== undefined && TRANSIENT_NETWORK.has(code)) || TRANSIENT_MESSAGE.test(err.message)
+  return err instanceof Error && (TRANSIENT_NETWORK.has(codeOf(err)) || TRANSIENT_MESSAGE.test(err.message))
+}
+
+// Some errors have a number there.
+function codeOf (err: unknown): string {
+  const code = err instanceof Error && 'code' in err ? err.code : undefined
+  return typeof code === 'string' ? code : ''
 }
